@@ -1,0 +1,1 @@
+"""Labels in, numbers with uncertainty out."""

@@ -1,0 +1,1 @@
+"""Starts, schedules, stores and shows a run."""

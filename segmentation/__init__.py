@@ -1,0 +1,1 @@
+"""µ in, phases out."""
