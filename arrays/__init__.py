@@ -1,4 +1,4 @@
-"""Where arrays live: the array namespace of host and GPU arrays, and threads over blocks. Knows nothing of CT.
+"""Where arrays live: their namespace on host or GPU, and threads over blocks. Knows nothing of CT.
 
 Public names: `Array`, `array_namespace`, `to_host`, `Block`, `blocks`, `thread_map`.
 """
