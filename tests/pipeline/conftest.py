@@ -1,0 +1,158 @@
+"""A run folder as a run leaves it, small and made by hand, and a browser to open its report in."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+import yaml
+import zarr
+
+SHAPE = (30, 48, 48)
+VOXEL_UM = 2.0
+MU_PER_CM = {
+    "argon": {"void": 0.021, "lithium": 0.106, "carbon": 1.15, "electrolyte": 15.7, "casing": 0.89},
+    "xenon": {"void": 1.27, "lithium": 0.106, "carbon": 1.15, "electrolyte": 15.7, "casing": 0.89},
+}
+NUMBERS = {"outside": 0, "void": 1, "lithium": 2, "carbon": 3, "electrolyte": 4, "collector": 5, "casing": 6}
+
+
+def cell_labels() -> np.ndarray:
+    """A cell in a tube: collector, lithium with a rough face, carbon, electrolyte with a void."""
+    rng = np.random.default_rng(7)
+    z, y, x = np.indices(SHAPE)
+    radius = np.hypot(y - 23.5, x - 23.5)
+    film = 5 + 1.5 * np.sin(x[0] / 6.0) + rng.normal(0, 0.5, SHAPE[1:])
+    film[(x[0] - 33) ** 2 + (y[0] - 18) ** 2 < 9] = 0  # a bare spot
+    labels = np.full(SHAPE, NUMBERS["electrolyte"], np.uint8)
+    labels[z < 15] = NUMBERS["carbon"]
+    labels[z < 4 + film] = NUMBERS["lithium"]
+    labels[z < 4] = NUMBERS["collector"]
+    labels[(z - 22) ** 2 + (y - 30) ** 2 + (x - 20) ** 2 < 12] = NUMBERS["void"]
+    labels[radius > 19] = NUMBERS["casing"]
+    labels[radius > 23] = NUMBERS["outside"]
+    return labels
+
+
+def cell_mu(labels: np.ndarray, gas: str) -> np.ndarray:
+    """µ of the cell in cm^-1 with noise of 0.3, float32."""
+    table = np.zeros(256, np.float32)
+    for name, mu in (MU_PER_CM[gas] | {"collector": 60.0}).items():
+        table[NUMBERS[name]] = mu
+    noise = np.random.default_rng(len(gas)).normal(0, 0.3, labels.shape)
+    return (table[labels] + noise).astype(np.float32)
+
+
+def write_image(path: Path, levels: list[np.ndarray], *, voxel_um: float = VOXEL_UM) -> None:
+    """Write an OME-Zarr 0.5 group with the given levels, each half as fine as the one before."""
+    group = zarr.open_group(str(path), mode="w")
+    datasets: list[dict[str, Any]] = []
+    for index, level in enumerate(levels):
+        group.create_array(str(index), data=level, chunks=(8, 24, 24))
+        scale = [voxel_um * 2**index] * 3
+        shift = [voxel_um * (2**index - 1) / 2] * 3
+        transforms = [{"type": "scale", "scale": scale}, {"type": "translation", "translation": shift}]
+        datasets.append({"path": str(index), "coordinateTransformations": transforms})
+    axes = [{"name": name, "type": "space", "unit": "micrometer"} for name in "zyx"]
+    group.attrs["ome"] = {
+        "version": "0.5",
+        "multiscales": [{"axes": axes, "datasets": datasets, "name": path.name}],
+    }
+
+
+def halved(volume: np.ndarray) -> np.ndarray:
+    """Mean over blocks of 2 x 2 x 2."""
+    nz, ny, nx = (n // 2 for n in volume.shape)
+    return volume.reshape(nz, 2, ny, 2, nx, 2).mean((1, 3, 5)).astype(volume.dtype)
+
+
+def run_results() -> dict[str, Any]:
+    """Content of results.json with every section filled."""
+    scan = {"path": "cell7.h5", "sha256": "ab12" * 16, "voxel_um": 2.0, "centre_px": 23.5}
+    scan |= {"centre_verdict": "resolved", "noise_per_cm": 0.302}
+    expected = {
+        gas: {
+            name: {"mu_per_cm": mu, "low": 0.95 * mu, "high": 1.05 * mu} for name, mu in values.items()
+        }
+        for gas, values in MU_PER_CM.items()
+    }  # fmt: skip
+    return {
+        "schema": "xelith.results/1",
+        "scans": {"argon": dict(scan), "xenon": scan | {"path": "cell7_xe.h5"}},
+        "registration": {"shift_um": [0.1, -0.2, 0.05], "rotation_deg": 0.02, "residual_um": 0.15},
+        "deposit": {
+            "area_cm2": 0.0001, "area_in_view_cm2": 4.5e-5,
+            "mean_thickness_um": 9.83, "mean_thickness_um_std": 0.42, "median_um": 10.0, "p05_um": 6.0,
+            "p95_um": 14.0, "coverage": 0.975, "sq_um": 2.31, "uniformity_cv": 0.22,
+        },
+        "penetration": {
+            "max_depth_um": None, "volume_um3": None, "electrolyte_crossed": 0.0,
+            "narrowest_ligament_um": None, "isolated_volume_um3": None,
+        },
+        "coulometry": {
+            "charge_mah": 9.2e-5, "areal_capacity_mah_per_cm2": 2.05,
+            "expected_thickness_um": 9.94, "expected_thickness_um_std": 0.11,
+        },
+        "balance": {
+            "film_um": 9.83, "film_um_std": 0.42, "in_electrolyte_um": 0.12, "in_electrolyte_um_std": 0.3,
+            "mixed_zone_um": None, "in_carbon_um": None, "isolated_um": [0.0, 0.4], "measured_um": 9.95,
+            "measured_um_std": 0.52, "missing": ["mixed_zone_um", "in_carbon_um"], "closure": 1.001,
+            "verdict": "consistent", "finding": "film",
+        },
+        "truth": {"mean_thickness_um": 9.9, "volume_um3": 44570.0, "in_electrolyte_um": 0.0},
+        "provenance": {"version": "0.1.0", "config_sha256": "cd34" * 16, "started": "2026-01-05T10:00:00",
+            "seconds": 71.2},
+        "report": {
+            "expected_mu": expected,
+            "quality": {"argon": {"repaired_pixels": 12, "mean_transmission": 0.41}},
+            "timings": {"reconstruction_s": 21.5, "segmentation_s": 3.25},
+        },
+    }  # fmt: skip
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that makes a run folder; its options change or leave out parts."""
+
+    def make(
+        *,
+        results: Any = None,
+        scans: tuple[str, ...] = ("argon", "xenon"),
+        thickness: bool = True,
+        name: str = "run",
+    ) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        labels = cell_labels()
+        for gas in scans:
+            mu = cell_mu(labels, gas if gas in MU_PER_CM else "xenon")
+            write_image(folder / f"{gas}.ome.zarr", [mu, halved(mu)])
+        if scans:
+            write_image(folder / f"{scans[-1]}.ome.zarr" / "labels" / "phases", [labels])
+        if thickness:
+            map_um = VOXEL_UM * (labels == NUMBERS["lithium"]).sum(0).astype(np.float32)
+            map_um[(labels[10] == NUMBERS["casing"]) | (labels[10] == NUMBERS["outside"])] = np.nan
+            size = 1 / VOXEL_UM
+            tifffile.imwrite(
+                folder / "thickness.tif",
+                map_um,
+                imagej=True,
+                resolution=(size, size),
+                metadata={"unit": "um"},
+            )
+        content = run_results() if results is None else results
+        (folder / "results.json").write_text(json.dumps(content), encoding="utf8")
+        config = {"sample": "process 3, cell 7", "scans": {gas: {"path": f"{gas}.h5"} for gas in scans}}
+        (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf8")
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def run_dir(make_run: Callable[..., Path]) -> Path:
+    """A complete run folder: two gases, labels, thickness map, every number."""
+    return make_run()
