@@ -1,0 +1,5 @@
+"""`python -m xelith.pipeline` is the command line."""
+
+from .cli import main
+
+main()

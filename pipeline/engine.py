@@ -1,0 +1,382 @@
+"""From the frames of one scan to a volume on disk: two passes over blocks, each block recorded when it is safe.
+
+The first pass reads every frame once, corrects it and writes line integrals to a scratch array whose chunks suit the
+second pass: (views of a block, rows of a slab, all columns). The second pass takes one slab of rows at a time through
+the sinogram steps and the reconstruction, and writes the slab's own chunks.
+"""
+
+import logging
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dask
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from ..arrays import Block, blocks
+from ..reconstruction.centre import Centre as FoundCentre
+from ..scans.geometry import ParallelBeam
+from ..scans.scan import Scan
+from .chain import correct_block, find_axis, halo_views, open_fields, reconstruct_slab
+from .config import Compute
+from .ledger import Ledger, fingerprint
+from .planning import Blocks, plan_blocks
+from .selection import Selection, select_theta
+from .steps import Centre, FlatField, Layout, Step
+from .store import ImageLayout, create_image, open_level, plan_layout, publish, write_slab
+
+log = logging.getLogger(__name__)
+
+Advance = Callable[[str, int, int], None]
+"""Called as (stage, blocks done, blocks in all) whenever a block is finished."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One scan to be reconstructed into a folder.
+
+    Parameters
+    ----------
+    name : str
+        Name of the scan in the configuration.
+    scan : Scan
+        The raw data.
+    selection : Selection
+        The part of it that is run.
+    chain : tuple of Step
+        Corrections and reconstruction.
+    folder : Path
+        The run folder.
+    compute : Compute
+        Memory and threads.
+    levels : int
+        Most levels of the pyramid.
+    attributes : mapping
+        Provenance for the image.
+    advance : callable
+        Told of every finished block.
+    """
+
+    name: str
+    scan: Scan
+    selection: Selection
+    chain: tuple[Step, ...]
+    folder: Path
+    compute: Compute
+    levels: int = 5
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    advance: Advance = lambda stage, done, total: None
+
+    @property
+    def scratch(self) -> Path:
+        """Folder of intermediate arrays."""
+        return self.folder / ".xelith" / "scratch" / self.name
+
+    @property
+    def image(self) -> Path:
+        """Final name of the volume."""
+        return self.folder / f"{self.name}.ome.zarr"
+
+    @property
+    def blocks(self) -> Blocks:
+        """How the scan is cut."""
+        return plan_blocks(self.selection, self.compute)
+
+    @property
+    def theta(self) -> NDArray[np.float64]:
+        """Angles of the selected views, in rad."""
+        if self.scan.theta is None:
+            raise ValueError(
+                f"scan {self.name} has no angles; give theta_range_deg: [first, last] or theta_file in its entry"
+            )
+        return select_theta(self.scan.theta, self.selection)
+
+    @property
+    def voxel_um(self) -> float:
+        """Edge of a voxel, in µm."""
+        pixel_um = self.scan.geometry.pixel_um
+        if pixel_um is None:
+            raise ValueError(
+                f"scan {self.name} has no pixel size, and µ in cm^-1 needs one; give pixel_um in its entry "
+                "(--pixel-um on the command line)"
+            )
+        return pixel_um * self.selection.bin
+
+    def steps(self, layout: Layout) -> tuple[Step, ...]:
+        """Return the steps that read one layout, in order.
+
+        Parameters
+        ----------
+        layout : Layout
+            Projections, sinograms or the scan.
+
+        Returns
+        -------
+        tuple of Step
+            May be empty.
+        """
+        return tuple(step for step in self.chain if step.reads is layout)
+
+
+@dataclass(frozen=True)
+class Reconstructed:
+    """A volume on disk and what was found on the way.
+
+    Parameters
+    ----------
+    image : Path
+        The OME-Zarr group.
+    layout : ImageLayout
+        Its shape, voxel and slabs.
+    centre : FoundCentre
+        Column of the axis on the whole detector, with its verdict.
+    mean_transmission : (n_rows, n_cols) array
+        Mean over the views, dimensionless; NaN where the input was line integrals.
+    repaired : dict
+        Counts of repaired values.
+    mark : str
+        Fingerprint of all that the volume depends on.
+    """
+
+    image: Path
+    layout: ImageLayout
+    centre: FoundCentre
+    mean_transmission: NDArray[np.float32]
+    repaired: dict[str, int]
+    mark: str
+
+
+def reconstruct(job: Job, ledger: Ledger, source_mark: str) -> Reconstructed:
+    """Do what is not done yet of one scan.
+
+    Parameters
+    ----------
+    job : Job
+        The scan, its steps and where to write.
+    ledger : Ledger
+        What is done.
+    source_mark : str
+        Fingerprint of the raw input.
+
+    Returns
+    -------
+    Reconstructed
+        The finished volume.
+
+    Raises
+    ------
+    ValueError
+        If angles, pixel size or flats are missing, or the data cannot be repaired.
+    """
+    check_job(job)
+    layout = plan_layout(
+        (job.selection.shape[1], *[job.selection.shape[2]] * 2),
+        voxel_um=job.voxel_um,
+        most_levels=job.levels,
+        slab=job.blocks.slab,
+    )
+    read_mark = fingerprint(source_mark, job.selection, *_dump(job.steps(Layout.PROJECTIONS)), layout.slab)
+    axis_mark = fingerprint(read_mark, job.scan.geometry.centre_px, job.theta.tolist(), *_dump(job.steps(Layout.SCAN)))
+    mark = fingerprint(axis_mark, *_dump(job.steps(Layout.SINOGRAMS)), layout)
+    volume_done = ledger.done(f"{job.name}/volume", -1, mark) and job.image.exists()
+    if not volume_done:
+        _integrate(job, ledger, layout, read_mark)
+    if not ledger.done(f"{job.name}/centre", 0, axis_mark):
+        _record_centre(job, ledger, axis_mark)
+    centre = _centre_of(ledger.facts(f"{job.name}/centre"))
+    if not volume_done:
+        _reconstruct_slabs(job, ledger, layout, centre, mark)
+    sums = np.load(job.folder / ".xelith" / f"{job.name}-transmission.npy")
+    repaired = dict(ledger.facts(f"{job.name}/integrals", -1))
+    found = FoundCentre(**{**vars(centre), "centre_px": job.selection.full_px(centre.centre_px)})
+    return Reconstructed(job.image, layout, found, sums, repaired, mark)
+
+
+def check_job(job: Job) -> None:
+    """Refuse a scan that cannot be reconstructed, before anything is read.
+
+    Parameters
+    ----------
+    job : Job
+        The scan and its steps.
+
+    Raises
+    ------
+    ValueError
+        If angles, pixel size, flats or a parallel geometry are missing.
+    """
+    if not isinstance(job.scan.geometry, ParallelBeam):
+        raise ValueError(
+            f"scan {job.name} is a cone-beam scan, which {job.chain[-1].model_dump()['step']} cannot reconstruct"
+        )
+    _ = job.theta, job.voxel_um
+    if not job.scan.is_line_integral and job.scan.flats is None:
+        raise ValueError(
+            f"scan {job.name} has no flats, so its counts cannot become attenuation; give flat_path in its entry, "
+            "or is_line_integral: true if the projections are -log(I/I0) already"
+        )
+
+
+def _dump(steps: tuple[Step, ...]) -> list[dict[str, Any]]:
+    return [step.model_dump(mode="json") for step in steps]
+
+
+def _run_blocks(job: Job, stage: str, todo: list[Block], total: int, work: Callable[[Block], None]) -> None:
+    """Run the blocks that are missing as Dask tasks on threads."""
+    done = total - len(todo)
+    job.advance(f"{job.name}: {stage}", done, total)
+    finished = iter(range(done + 1, total + 1))
+
+    def task(block: Block) -> None:
+        work(block)
+        job.advance(f"{job.name}: {stage}", next(finished), total)
+
+    tasks = [dask.delayed(task, pure=False)(block) for block in todo]
+    dask.compute(*tasks, scheduler="threads", num_workers=job.blocks.at_once)
+
+
+def _integrate(job: Job, ledger: Ledger, layout: ImageLayout, mark: str) -> None:
+    """First pass: frames to line integrals on scratch, and the mean transmission of every pixel."""
+    n_theta, n_rows, n_cols = job.selection.shape
+    size = job.blocks.views
+    todo = blocks(n_theta, size)
+    stage = f"{job.name}/integrals"
+    integrals_path, sums_path = job.scratch / "integrals", job.scratch / "sums"
+    fresh = not (integrals_path.exists() and sums_path.exists() and ledger.done(stage, -2, mark))
+    if fresh:
+        shutil.rmtree(job.scratch, ignore_errors=True)
+        chunks = (size, min(layout.slab, n_rows), n_cols)
+        zarr.create_array(integrals_path, shape=(n_theta, n_rows, n_cols), chunks=chunks, dtype="f4", compressors=None)
+        zarr.create_array(
+            sums_path,
+            shape=(len(todo), n_rows, n_cols),
+            chunks=(1, n_rows, n_cols),
+            dtype="f4",
+            compressors=None,
+        )
+        ledger.record(stage, -2, mark)
+    missing = [b for b in todo if fresh or not ledger.done(stage, b.index, mark)]
+    if missing:
+        integrals, sums = zarr.open_array(integrals_path, mode="r+"), zarr.open_array(sums_path, mode="r+")
+        fields = open_fields(job.scan, job.selection)
+        steps = job.steps(Layout.PROJECTIONS)
+        margin = halo_views(steps)
+
+        def work(block: Block) -> None:
+            first, last = max(block.start - margin, 0), min(block.stop + margin, n_theta)
+            frames = job.selection.read(job.scan.projections, first, last)
+            halo = (block.start - first, last - block.stop)
+            done = correct_block(frames, fields, steps, first_view=first, halo=halo)
+            integrals[block.slice] = done.integrals
+            sums[block.index] = done.transmission_sum
+            ledger.record(stage, block.index, mark, done.repaired)
+
+        _run_blocks(job, "projections", missing, len(todo), work)
+    counts: dict[str, int] = {}
+    for block in todo:
+        for key, value in ledger.facts(stage, block.index).items():
+            counts[key] = counts.get(key, 0) + int(value)
+    _refuse_nonfinite(job, counts)
+    total = np.asarray(zarr.open_array(sums_path, mode="r")[:], np.float64).sum(axis=0) / n_theta
+    target = job.folder / ".xelith" / f"{job.name}-transmission.npy"
+    np.save(target.with_suffix(".partial.npy"), total.astype(np.float32))
+    publish(target.with_suffix(".partial.npy"), target)
+    ledger.record(stage, -1, mark, counts)
+
+
+def _refuse_nonfinite(job: Job, counts: Mapping[str, int]) -> None:
+    """Say how many samples were NaN or Inf; stop unless the chain allows their repair."""
+    bad = counts.get("nonfinite", 0)
+    step = next((step for step in job.chain if isinstance(step, FlatField)), FlatField())
+    if bad and step.nonfinite == "refuse":
+        raise ValueError(
+            f"scan {job.name} has {bad} NaN or Inf values among {counts['samples']}; set {{step: flat-field, "
+            "nonfinite: repair}} to fill them from their neighbours, or mend the file"
+        )
+    if bad:
+        log.warning("scan %s: %d NaN or Inf values were filled from their neighbours", job.name, bad)
+    if starved := counts.get("nonpositive", 0):
+        share = starved / max(counts["samples"], 1)
+        log.info("scan %s: %d samples (%.3g of all) saw no photon", job.name, starved, share)
+
+
+def _record_centre(job: Job, ledger: Ledger, mark: str) -> None:
+    """Take the centre from the hint, or find it from the line integrals."""
+    hint = job.scan.geometry.centre_px
+    step = next((step for step in job.chain if isinstance(step, Centre)), None)
+    if hint is not None:
+        found = FoundCentre(job.selection.centre_px(hint), "given", 1.0)
+    elif step is None:
+        raise ValueError(
+            f"scan {job.name} has no centre_px and its steps have no `centre`; give one of the two, since the axis "
+            "is never guessed"
+        )
+    else:
+        job.advance(f"{job.name}: centre", 0, 1)
+        integrals = zarr.open_array(job.scratch / "integrals", mode="r")
+        found = find_axis(integrals, job.theta, step, job.selection)
+        job.advance(f"{job.name}: centre", 1, 1)
+    if found.verdict not in ("resolved", "given"):
+        log.warning(
+            "centre of scan %s: %s at column %.2f (confidence %.2f); look at `xelith centre` or give centre_px",
+            job.name,
+            found.verdict,
+            job.selection.full_px(found.centre_px),
+            found.confidence,
+        )
+    facts = {"centre_px": found.centre_px, "verdict": found.verdict, "confidence": found.confidence}
+    ledger.record(f"{job.name}/centre", 0, mark, facts)
+
+
+def _centre_of(facts: Mapping[str, Any]) -> FoundCentre:
+    return FoundCentre(facts["centre_px"], facts["verdict"], facts["confidence"])
+
+
+def _reconstruct_slabs(job: Job, ledger: Ledger, layout: ImageLayout, centre: FoundCentre, mark: str) -> None:
+    """Second pass: one slab of rows at a time, from scratch to its own chunks of the volume."""
+    stage = f"{job.name}/volume"
+    partial = job.image.with_name(job.image.name + ".partial")
+    fresh = not partial.exists() or not ledger.done(stage, -2, mark)
+    if fresh:
+        create_image(partial, layout, name=job.name, attributes=job.attributes)
+        ledger.record(stage, -2, mark)
+    todo = [s for s in layout.slabs if fresh or not ledger.done(stage, s.index, mark)]
+    integrals = zarr.open_array(job.scratch / "integrals", mode="r")
+    threads = job.blocks.threads
+
+    def work(slab: Block) -> None:
+        sinograms = np.ascontiguousarray(np.swapaxes(np.asarray(integrals[:, slab.slice]), 0, 1))
+        volume = reconstruct_slab(
+            sinograms,
+            job.theta,
+            job.steps(Layout.SINOGRAMS),
+            centre_px=centre.centre_px,
+            voxel_um=layout.voxel_um,
+            threads=threads,
+        )
+        write_slab(partial, layout, slab, volume)
+        ledger.record(stage, slab.index, mark)
+
+    _run_blocks(job, "volume", todo, len(layout.slabs), work)
+    publish(partial, job.image)
+    ledger.record(stage, -1, mark)
+
+
+def volume_of(group: Path) -> zarr.Array[Any]:
+    """Open the full-size volume of an image.
+
+    Parameters
+    ----------
+    group : Path
+        OME-Zarr group.
+
+    Returns
+    -------
+    zarr.Array
+        (z, y, x) µ in cm^-1, read when sliced.
+    """
+    return open_level(group, 0)

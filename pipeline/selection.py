@@ -1,0 +1,213 @@
+"""The part of a scan that a run works on: rows, columns, binning and every n-th view."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..scans.scan import Frames
+from .config import Region
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Rows, columns, views and binning, worked out for one scan.
+
+    Parameters
+    ----------
+    views : tuple of int
+        Indices of the projections used, in order.
+    rows : tuple of int
+        First detector row of each row of the result.
+    columns : tuple of int
+        [first, last) detector columns; their number is a multiple of `bin`.
+    bin : int
+        Detector pixels averaged along rows and along columns.
+    """
+
+    views: tuple[int, ...]
+    rows: tuple[int, ...]
+    columns: tuple[int, int]
+    bin: int
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(n_theta, n_rows, n_cols) after selection and binning."""
+        return len(self.views), len(self.rows), (self.columns[1] - self.columns[0]) // self.bin
+
+    def centre_px(self, full_px: float) -> float:
+        """Turn a column of the detector into a column of the selection.
+
+        Parameters
+        ----------
+        full_px : float
+            Pixel-centre index on the whole detector.
+
+        Returns
+        -------
+        float
+            Pixel-centre index among the selected, binned columns.
+        """
+        return (full_px - self.columns[0] + 0.5) / self.bin - 0.5
+
+    def full_px(self, centre_px: float) -> float:
+        """Turn a column of the selection into a column of the detector.
+
+        Parameters
+        ----------
+        centre_px : float
+            Pixel-centre index among the selected, binned columns.
+
+        Returns
+        -------
+        float
+            Pixel-centre index on the whole detector.
+        """
+        return (centre_px + 0.5) * self.bin - 0.5 + self.columns[0]
+
+    def read(self, frames: Frames, start: int, stop: int) -> NDArray[np.float32]:
+        """Read selected projections, cut and binned.
+
+        Parameters
+        ----------
+        frames : Frames
+            (n_theta, n_rows, n_cols) of the whole scan.
+        start, stop : int
+            Range of places in `views`.
+
+        Returns
+        -------
+        (stop - start, n_rows, n_cols) array of float32
+            Mean counts of each bin.
+        """
+        views = self.views[start:stop]
+        step = views[1] - views[0] if len(views) > 1 else 1
+        if step == 1:
+            return self.cut(frames, slice(views[0], views[-1] + 1))
+        return np.concatenate([self.cut(frames, slice(view, view + 1)) for view in views])
+
+    def cut(self, frames: Frames, which: slice) -> NDArray[np.float32]:
+        """Read a range of frames, cut and binned; for flats and darks, which have no views.
+
+        Parameters
+        ----------
+        frames : Frames
+            (n_frames, n_rows, n_cols).
+        which : slice
+            Range of frames.
+
+        Returns
+        -------
+        (n_frames, n_rows, n_cols) array of float32
+            Mean counts of each bin.
+        """
+        columns = slice(*self.columns)
+        runs = _runs(self.rows, self.bin)
+        parts = [np.asarray(frames[which, rows, columns], np.float32) for rows in runs]
+        whole = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        if self.bin == 1:
+            return whole
+        n, height, width = whole.shape
+        b = self.bin
+        return whole.reshape(n, height // b, b, width // b, b).mean(axis=(2, 4), dtype=np.float32)
+
+
+def _runs(rows: Sequence[int], size: int) -> list[slice]:
+    """Join rows (each `size` high) that follow one another into as few reads as possible."""
+    runs: list[list[int]] = []
+    for row in rows:
+        if runs and runs[-1][1] == row:
+            runs[-1][1] = row + size
+        else:
+            runs.append([row, row + size])
+    return [slice(a, b) for a, b in runs]
+
+
+def select(shape: tuple[int, int, int], region: Region) -> Selection:
+    """Work out a region on a scan.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (n_theta, n_rows, n_cols) of the scan.
+    region : Region
+        Rows, columns, binning and views as configured.
+
+    Returns
+    -------
+    Selection
+        Rows and columns that do not fill a bin are left out at the far end.
+
+    Raises
+    ------
+    ValueError
+        If the region does not lie inside the scan, or is smaller than a bin.
+    """
+    n_theta, n_rows, n_cols = shape
+    first_row, last_row = _inside(region.rows, n_rows, "rows")
+    first_col, last_col = _inside(region.columns, n_cols, "columns")
+    b = region.bin
+    rows = tuple(range(first_row, last_row - b + 1, b))
+    width = (last_col - first_col) // b * b
+    if not rows or not width:
+        raise ValueError(
+            f"region of {last_row - first_row} rows x {last_col - first_col} columns is smaller than a bin of "
+            f"{b}; take more rows and columns or a smaller bin"
+        )
+    return Selection(tuple(range(0, n_theta, region.views)), rows, (first_col, first_col + width), b)
+
+
+def preview_of(shape: tuple[int, int, int], region: Region, *, n_slices: int = 3) -> Selection:
+    """Work out a quick look: binned by 2 at least, every fourth view, a few slices over the height.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (n_theta, n_rows, n_cols) of the scan.
+    region : Region
+        The configured region, within which the preview stays.
+    n_slices : int
+        Number of slices, evenly spread.
+
+    Returns
+    -------
+    Selection
+        A light part of the scan.
+    """
+    _, height, width = shape
+    b = max(2 * region.bin, 2 if max(height, width) > 1 else 1)
+    b = min(b, height, width)
+    views = region.views * (4 if shape[0] // region.views >= 360 else 2 if shape[0] // region.views >= 90 else 1)
+    coarse = select(shape, region.model_copy(update={"bin": b, "views": views}))
+    places = np.linspace(0, len(coarse.rows) - 1, n_slices + 2)[1:-1]
+    rows = tuple(coarse.rows[round(float(place))] for place in places)
+    return Selection(coarse.views, tuple(dict.fromkeys(rows)), coarse.columns, b)
+
+
+def _inside(span: tuple[int, int] | None, length: int, name: str) -> tuple[int, int]:
+    if span is None:
+        return 0, length
+    if span[1] > length:
+        raise ValueError(f"region.{name} is {list(span)} but the scan has {length} {name}; stay below {length}")
+    return span
+
+
+def select_theta(theta: NDArray[np.float64], selection: Selection) -> NDArray[np.float64]:
+    """Return the angles of the selected views.
+
+    Parameters
+    ----------
+    theta : (n_theta,) array
+        Angles of the whole scan, in rad.
+    selection : Selection
+        The part in use.
+
+    Returns
+    -------
+    (n_views,) array
+        In rad.
+    """
+    angles: NDArray[Any] = np.asarray(theta, np.float64)[list(selection.views)]
+    return angles

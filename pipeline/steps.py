@@ -1,0 +1,129 @@
+"""The reconstruction steps a configuration can name: parameters with bounds, and what each one reads."""
+
+from enum import Enum
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Layout(Enum):
+    """How a step must see the data: whole frames, one row over all angles, or the scan at once."""
+
+    PROJECTIONS = "projections"
+    SINOGRAMS = "sinograms"
+    SCAN = "scan"
+
+
+class Step(BaseModel):
+    """A frozen record: parameters with bounds and units, and the slicing the step reads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    reads: ClassVar[Layout]
+    about: ClassVar[str] = ""
+
+
+class FlatField(Step):
+    """Dark and flat correction: transmission = (I - dark) / (flat - dark)."""
+
+    step: Literal["flat-field"] = "flat-field"
+    air_columns: tuple[int, int] | None = Field(
+        None, description="columns [first, last) that see only air, scaled to a mean transmission of 1"
+    )
+    nonfinite: Literal["refuse", "repair"] = Field(
+        "refuse", description="NaN and Inf in the projections: stop, or repair from their neighbours"
+    )
+    reads: ClassVar[Layout] = Layout.PROJECTIONS
+
+
+class Zingers(Step):
+    """Replace pixels that a stray photon or cosmic ray has made far brighter than their neighbours."""
+
+    step: Literal["zingers"] = "zingers"
+    threshold: float = Field(8.0, gt=0, description="excess over the local median, in units of its noise")
+    reads: ClassVar[Layout] = Layout.PROJECTIONS
+
+
+class Rings(Step):
+    """Remove stripes that run along the angle axis of a sinogram, which become rings in a slice."""
+
+    step: Literal["rings"] = "rings"
+    method: Literal["sorting", "mean", "all"] = Field(
+        "sorting",
+        description="sorting: Vo 2018 algorithm 3; mean: column mean; all: large and dead stripes too",
+    )
+    size: int = Field(21, ge=3, le=301, description="width of the median over columns, in pixels")
+    reads: ClassVar[Layout] = Layout.SINOGRAMS
+
+
+class Centre(Step):
+    """Find the column of the rotation axis; a `centre_px` of the scan entry takes its place."""
+
+    step: Literal["centre"] = "centre"
+    search_px: tuple[float, float] | None = Field(
+        None, description="range of columns to search, pixel-centre indices; default the middle half"
+    )
+    reads: ClassVar[Layout] = Layout.SCAN
+
+
+class FourierFbp(Step):
+    """Filtered back-projection of parallel-beam sinograms by gridding their Fourier transform."""
+
+    step: Literal["fourier-fbp"] = "fourier-fbp"
+    window: Literal["ramp", "shepp-logan", "cosine", "hamming", "hann"] = "shepp-logan"
+    reads: ClassVar[Layout] = Layout.SINOGRAMS
+
+
+class Fbp(Step):
+    """Filtered back-projection of parallel-beam sinograms, direct: slower, the reference."""
+
+    step: Literal["fbp"] = "fbp"
+    window: Literal["ramp", "shepp-logan", "cosine", "hamming", "hann"] = "shepp-logan"
+    reads: ClassVar[Layout] = Layout.SINOGRAMS
+
+
+STEPS: tuple[type[Step], ...] = (FlatField, Zingers, Rings, Centre, FourierFbp, Fbp)
+"""Every step there is, in the order in which they can follow one another."""
+
+AnyStep = Annotated[FlatField | Zingers | Rings | Centre | FourierFbp | Fbp, Field(discriminator="step")]
+Reconstructor = FourierFbp | Fbp
+
+DEFAULT_CHAIN: tuple[Step, ...] = (FlatField(), Zingers(), Rings(), Centre(), FourierFbp())
+
+
+def step_names() -> tuple[str, ...]:
+    """Return the names that `step:` may have, in the order of `STEPS`.
+
+    Returns
+    -------
+    tuple of str
+        For instance "flat-field".
+    """
+    return tuple(step.model_fields["step"].default for step in STEPS)
+
+
+def check_chain(steps: tuple[Step, ...]) -> None:
+    """Refuse a list of steps that cannot be run.
+
+    Parameters
+    ----------
+    steps : tuple of Step
+        The chain as configured.
+
+    Raises
+    ------
+    ValueError
+        If a step stands twice or before one it builds on, or no reconstruction stands last.
+    """
+    order = {kind: place for place, kind in enumerate(STEPS)}
+    names = [kind.model_fields["step"].default for kind in map(type, steps)]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"step {twice} stands {names.count(twice)} times; keep one")
+    if not steps or not isinstance(steps[-1], Reconstructor):
+        raise ValueError(f"the last step is {names[-1] if names else 'missing'}; end the list with fourier-fbp or fbp")
+    if sum(isinstance(step, Reconstructor) for step in steps) > 1:
+        raise ValueError(f"steps {names} reconstruct twice; keep one of fourier-fbp and fbp")
+    places = [order[type(step)] for step in steps]
+    if places != sorted(places):
+        right = [name for _, name in sorted(zip(places, names, strict=True))]
+        raise ValueError(f"steps stand in the order {names}; the order that works is {right}")
