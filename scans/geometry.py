@@ -37,9 +37,15 @@ class ConeBeam:
     row_px : float or None
         Row, as a pixel-centre index, that the central ray meets; None is the middle row.
     direction : int
-        +1 if the sample turns counter-clockwise seen from above (+z) as `theta` grows, else -1.
+        +1 if the sample turns clockwise seen from above as `theta` grows, where columns grow to the right
+        as the source sees the detector; -1 if it turns counter-clockwise. Which way rows grow is no matter.
     detector_tilt_rad : float
-        Rotation of the detector about the central ray, in rad.
+        Rotation of the detector about the central ray, in rad, positive if it turns the columns' way
+        towards the rows' way.
+    detector_pitch_rad : float
+        Rotation about the rows, in rad, positive if pixels of high rows come nearer to the source.
+    detector_slant_rad : float
+        Rotation about the columns, in rad, positive if pixels of high columns move away from the source.
     """
 
     pixel_um: float | None
@@ -49,6 +55,8 @@ class ConeBeam:
     row_px: float | None = None
     direction: int = 1
     detector_tilt_rad: float = 0.0
+    detector_pitch_rad: float = 0.0
+    detector_slant_rad: float = 0.0
 
     @property
     def magnification(self) -> float:
