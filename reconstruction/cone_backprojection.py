@@ -1,0 +1,115 @@
+"""Add filtered cone-beam views to a volume: threads over the kernel, and a plain twin of the same sums."""
+
+import math
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Array, array_namespace, blocks, thread_map
+from .cone_detector import Grid
+from .cone_kernels import LANES, TILE, backproject_lines
+from .cone_views import ViewFilter
+
+
+def add_views(
+    volume: Array, filtered: Array, theta: NDArray[np.float64], views: ViewFilter, grid: Grid
+) -> None:
+    """Back-project filtered views into a volume.
+
+    Parameters
+    ----------
+    volume : (z, y, x) array of float32
+        The window of `grid`, in cm^-1; changed in place.
+    filtered : (n, rows, columns) array of float32
+        From `filtered_views`, on the device of `volume`.
+    theta : (n,) array
+        Angles of these views in rad, in the direction of `ConeBeam.direction` 1.
+    views : ViewFilter
+        Rows, columns and radius of the field of view.
+    grid : Grid
+        Voxels and window.
+    """
+    if not isinstance(volume, np.ndarray):
+        add_views_plainly(volume, filtered, theta, views, grid)
+        return
+    geometry = views.geometry
+    voxels_per_pixel = _pixels_per_mm(views) * grid.voxel_mm / (geometry.source_axis_mm - views.radius_mm)
+    overhang = math.ceil(LANES * voxels_per_pixel) + 4
+    rows = np.zeros((len(filtered), filtered.shape[2], filtered.shape[1] + 2 + overhang), np.float32)
+
+    def turn(view: int) -> None:
+        rows[view, :, 2 : 2 + filtered.shape[1]] = filtered[view].T
+
+    for _ in thread_map(turn, range(len(filtered))):
+        pass
+    beam = np.array(
+        [
+            geometry.source_axis_mm,
+            _pixels_per_mm(views),
+            float(geometry.centre_px or 0) - views.columns[0],
+            float(geometry.row_px or 0) - views.rows[0] + 2,
+            grid.voxel_mm,
+            views.radius_mm,
+        ]
+    )
+    corner = np.array([grid.centres_mm(axis)[0] for axis in range(3)])
+    turns = np.stack([np.cos(theta), np.sin(theta)], axis=1)
+    lines = [(block.start, block.stop) for block in blocks(volume.shape[1], TILE)]
+    for _ in thread_map(partial(backproject_lines, volume, rows, turns, beam, corner), lines):
+        pass
+
+
+def add_views_plainly(
+    volume: Array, filtered: Array, theta: NDArray[np.float64], views: ViewFilter, grid: Grid
+) -> None:
+    """Back-project filtered views by array operations alone: the kernel's twin, and the path on a GPU.
+
+    Parameters
+    ----------
+    volume : (z, y, x) array of float32
+        The window of `grid`, in cm^-1; changed in place.
+    filtered : (n, rows, columns) array of float32
+        From `filtered_views`, on the device of `volume`.
+    theta : (n,) array
+        Angles of these views in rad.
+    views : ViewFilter
+        Rows, columns and radius of the field of view.
+    grid : Grid
+        Voxels and window.
+    """
+    xp = array_namespace(volume, filtered)
+    geometry = views.geometry
+    z, y, x = (xp.asarray(grid.centres_mm(axis)) for axis in range(3))
+    y, x = y[:, None], x[None, :]
+    inside = x**2 + y**2 <= views.radius_mm**2
+    for view, angle in enumerate(theta):
+        cosine, sine = math.cos(angle), math.sin(angle)
+        shrink = 1 / (geometry.source_axis_mm - x * sine + y * cosine)
+        column = geometry.centre_px - views.columns[0] + (x * cosine + y * sine) * _pixels_per_mm(views) * shrink
+        weight = xp.where(
+            inside & (column >= 0) & (column < filtered.shape[2] - 1), (geometry.source_axis_mm * shrink) ** 2, 0
+        )
+        for k in range(len(z)):
+            row = geometry.row_px - views.rows[0] + z[k] * _pixels_per_mm(views) * shrink
+            volume[k] += (weight * _bilinear(xp, filtered[view], row, column)).astype(xp.float32)
+
+
+def _bilinear(xp: Any, image: Array, row: Array, column: Array) -> Array:
+    """Interpolate an image; places outside take the edge's value."""
+    row = xp.clip(row, 0, image.shape[0] - 1)
+    column = xp.clip(column, 0, image.shape[1] - 1)
+    i = xp.minimum(xp.floor(row).astype(xp.int64), max(image.shape[0] - 2, 0))
+    j = xp.minimum(xp.floor(column).astype(xp.int64), max(image.shape[1] - 2, 0))
+    below = xp.minimum(i + 1, image.shape[0] - 1)
+    beside = xp.minimum(j + 1, image.shape[1] - 1)
+    f, g = row - i, column - j
+    upper = image[i, j] * (1 - g) + image[i, beside] * g
+    lower = image[below, j] * (1 - g) + image[below, beside] * g
+    return upper * (1 - f) + lower * f
+
+
+def _pixels_per_mm(views: ViewFilter) -> float:
+    """Pixels on the detector per mm of shift at 1 mm from the source."""
+    return views.geometry.source_detector_mm / (float(views.geometry.pixel_um or 0) / 1000)
