@@ -1,0 +1,74 @@
+"""A quick look at a scan: binned, every fourth view, three slices, before a night is spent on it."""
+
+from pathlib import Path
+
+import numpy as np
+
+from .chain import correct_block, open_fields, reconstruct_slab
+from .config import Config
+from .engine import Job, check_job
+from .opening import Opened, region_of
+from .pictures import save_slices
+from .planning import plan_blocks
+from .selection import preview_of
+from .steps import Centre, Layout
+
+
+def preview_scan(config: Config, one: Opened, folder: Path) -> Path:
+    """Reconstruct and draw three slices of a scan.
+
+    Parameters
+    ----------
+    config : Config
+        The configuration.
+    one : Opened
+        The scan.
+    folder : Path
+        Where the picture goes.
+
+    Returns
+    -------
+    Path
+        The PNG; its title states centre and verdict.
+
+    Raises
+    ------
+    ValueError
+        If angles, pixel size or flats are missing, or the data are not finite.
+    """
+    from ..reconstruction.centre import find_centre
+
+    if one.scan is None:
+        raise ValueError(f"scan {one.name} is a ready volume; a preview is for raw projections")
+    selection = preview_of(one.scan.shape, region_of(config, one.name))
+    job = Job(one.name, one.scan, selection, config.chain(one.name), folder, config.compute)
+    check_job(job)
+    fields = open_fields(one.scan, selection)
+    size = plan_blocks(selection, config.compute).views
+    steps = job.steps(Layout.PROJECTIONS)
+    parts = []
+    for start in range(0, selection.shape[0], size):
+        frames = selection.read(one.scan.projections, start, min(start + size, selection.shape[0]))
+        parts.append(correct_block(frames, fields, steps, first_view=start).integrals)
+    integrals = np.concatenate(parts)
+    hint = one.scan.geometry.centre_px
+    step = next((step for step in job.chain if isinstance(step, Centre)), Centre())
+    if hint is None:
+        search = None if step.search_px is None else tuple(selection.centre_px(px) for px in step.search_px)
+        found = find_centre(integrals, job.theta, search_px=search)
+        centre_px, verdict = found.centre_px, str(found.verdict)
+    else:
+        centre_px, verdict = selection.centre_px(hint), "given"
+    volume = reconstruct_slab(
+        np.ascontiguousarray(np.swapaxes(integrals, 0, 1)),
+        job.theta,
+        job.steps(Layout.SINOGRAMS),
+        centre_px=centre_px,
+        voxel_um=job.voxel_um,
+        threads=plan_blocks(selection, config.compute).threads * 2,
+    )
+    target = folder / f"{one.name}.png"
+    axis = f"centre {selection.full_px(centre_px):.2f} px ({verdict})"
+    title = f"{config.sample}: {one.name}, preview at bin {selection.bin}, {axis}"
+    save_slices(volume, selection.rows, job.voxel_um, target, title=title)
+    return target
