@@ -1,0 +1,118 @@
+"""Frames of an HDF5 dataset, read from the file at each slice."""
+
+import os
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import h5py
+import hdf5plugin  # noqa: F401  (registers the compression filters that beamlines use)
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import ScanError
+from .frames import MAX_FRAME_BYTES, Key, believable_shape, window, window_shape
+from .hdf_links import open_hdf
+
+MAX_CHUNK_BYTES = MAX_FRAME_BYTES
+
+
+@dataclass(frozen=True, eq=False)
+class HdfFrames:
+    """Frames in one HDF5 dataset, or a choice of them.
+
+    The file is opened anew at each read, so that the object can be sent to other threads and processes.
+
+    Parameters
+    ----------
+    path : Path
+        The file that holds the dataset itself, all links followed.
+    dataset : str
+        Path of the dataset in that file.
+    stored_shape : tuple of 3 int
+        Shape of the dataset.
+    stored_dtype : numpy.dtype
+        Type of the dataset.
+    indices : (n_frames,) array of int or None
+        Which frames of the dataset these are, ascending; None is all.
+    """
+
+    path: Path
+    dataset: str
+    stored_shape: tuple[int, int, int]
+    stored_dtype: np.dtype[Any]
+    indices: NDArray[np.int64] | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(n_frames, n_rows, n_cols)."""
+        n, rows, columns = self.stored_shape
+        return n if self.indices is None else len(self.indices), rows, columns
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values, in native byte order."""
+        return self.stored_dtype.newbyteorder("=")
+
+    def __getitem__(self, key: Key) -> NDArray[Any]:
+        """Read a part of the stack, frames that follow one another in the file at once."""
+        where = window(key, self.shape)
+        result = np.empty(window_shape(where), self.dtype)
+        if not result.size:
+            return result
+        with open_hdf(self.path) as file:
+            try:
+                data = file[self.dataset]
+                if data.shape != self.stored_shape:
+                    raise ScanError(f"{self.path}:{self.dataset} changed from {self.stored_shape} to {data.shape}")
+                place = 0
+                for start, stop in self._runs(where[0]):
+                    part = (slice(place, place + stop - start),)
+                    data.read_direct(result, (slice(start, stop), *where[1:]), part)
+                    place += stop - start
+            except (OSError, RuntimeError, KeyError) as error:
+                reason = " ".join(str(error).split())
+                raise ScanError(
+                    f"{self.path}:{self.dataset} cannot be read ({reason}); the file is damaged: copy it again"
+                ) from error
+        return result
+
+    def _runs(self, frames: slice) -> list[tuple[int, int]]:
+        """Return the ranges of stored frames that make up a slice of these."""
+        if self.indices is None:
+            return [(frames.start, frames.stop)]
+        chosen = self.indices[frames]
+        breaks = np.flatnonzero(np.diff(chosen) != 1) + 1
+        return [(int(part[0]), int(part[-1]) + 1) for part in np.split(chosen, breaks)]
+
+
+def hdf_frames(data: h5py.Dataset, *, indices: NDArray[np.int64] | None = None) -> HdfFrames:
+    """Describe an open dataset as frames that are read later.
+
+    Parameters
+    ----------
+    data : h5py.Dataset
+        Three axes: angle, row, column; reached without links that must not be followed.
+    indices : (n_frames,) array of int, optional
+        Which frames, ascending; None is all.
+
+    Returns
+    -------
+    HdfFrames
+        Its frames.
+
+    Raises
+    ------
+    ScanError
+        If the dataset is no believable stack of frames.
+    """
+    path, name = Path(os.fsdecode(data.file.filename)), str(data.name)
+    n_frames, n_rows, n_cols = believable_shape(data.shape or (), data.dtype, f"{path}:{name}")
+    if data.chunks and prod(data.chunks) * data.dtype.itemsize > MAX_CHUNK_BYTES:
+        raise ScanError(f"{path}:{name} has chunks of {data.chunks}; at most 4 GiB are read: the header is damaged")
+    if data.chunks is None and data.id.get_offset() is not None and not data.external:
+        end = data.id.get_offset() + n_frames * n_rows * n_cols * data.dtype.itemsize
+        if end > path.stat().st_size:
+            raise ScanError(f"{path}:{name} ends at byte {end} of {path.stat().st_size}; copy the file again")
+    return HdfFrames(path, name, (n_frames, n_rows, n_cols), data.dtype, indices)
