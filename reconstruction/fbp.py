@@ -200,7 +200,7 @@ def _back_project(views, rays, centre, middle, spans, tile, volume, lanes):
     row0, col0 = tile
     row1, col1 = min(row0 + TILE, n_cols), min(col0 + TILE, n_cols)
     acc = np.zeros(TILE * TILE * width, np.float32)
-    c32, m32, one = np.float32(centre), np.float32(middle), np.float32(1)
+    c32, m32 = np.float32(centre), np.float32(middle)
     for p in range(0, n_views, 4):
         for r in range(row0, row1):
             a, b = max(col0, spans[r, 0]), min(col1, spans[r, 1])

@@ -10,7 +10,7 @@ from ..arrays import Array
 
 logger = logging.getLogger(__name__)
 
-SAME_ANGLE = 0.01
+SAME_ANGLE = 0.1
 """Views closer than this share of the mean spacing count as one angle."""
 
 WIDE_GAP = 5.0
