@@ -1,10 +1,13 @@
 """Labels in, numbers with uncertainty out: thickness, penetration, coulometry and the lithium balance.
 
-Public names: `thickness_map`, `ThicknessSum`, `deposit_statistics`, `Deposit`; `measure_penetration`, `Penetration`;
-`charge_mah`, `charge_of_density`, `charge_over_area`, `Charge`; `balance`, `Balance`, `Amount`, `error_budget`.
+Public names: `thickness_map`, `ThicknessSum`, `deposit_statistics`, `Deposit`;
+`measure_penetration`, `Penetration`; `charge_mah`, `charge_of_density`, `charge_over_area`, `Charge`;
+`open_cycler`, `CyclerRecord`, `plated_charge`, `PlatedCharge`; `balance`, `Balance`, `Amount`, `error_budget`.
 """
 
 from .coulometry import Charge, charge_mah, charge_of_density, charge_over_area
+from .cycler import open_cycler
+from .cycler_record import CyclerRecord, PlatedCharge, plated_charge
 from .deposit import Deposit, deposit_statistics
 from .inventory import Amount, Balance, balance, error_budget
 from .penetration import Penetration, measure_penetration
@@ -14,8 +17,10 @@ __all__ = [
     "Amount",
     "Balance",
     "Charge",
+    "CyclerRecord",
     "Deposit",
     "Penetration",
+    "PlatedCharge",
     "ThicknessSum",
     "balance",
     "charge_mah",
@@ -24,5 +29,7 @@ __all__ = [
     "deposit_statistics",
     "error_budget",
     "measure_penetration",
+    "open_cycler",
+    "plated_charge",
     "thickness_map",
 ]

@@ -72,9 +72,7 @@ def charge_mah(current_ma: ArrayLike, time_s: ArrayLike) -> float:
     if current.ndim == 0:
         current = np.full(time.shape, current)
     if time.ndim != 1 or time.shape != current.shape:
-        raise ValueError(
-            f"current has shape {current.shape} and time {time.shape}; give one current for each time"
-        )
+        raise ValueError(f"current has shape {current.shape} and time {time.shape}; give one current for each time")
     if time.size < 2:
         raise ValueError(f"{time.size} samples hold no interval; give at least two")
     if not (np.isfinite(time).all() and np.isfinite(current).all()):
@@ -198,9 +196,7 @@ def _charge(
     """Turn an areal capacity and the standard deviations of its inputs (mAh cm^-2) into a `Charge`."""
     share, share_std = efficiency
     if not 0 < share <= 1:
-        raise ValueError(
-            f"the efficiency is {share}; give the share of the charge that moved lithium, in (0, 1]"
-        )
+        raise ValueError(f"the efficiency is {share}; give the share of the charge that moved lithium, in (0, 1]")
     um_per_capacity = float(thickness_um(1.0))
     parts = [(name, abs(um_per_capacity * share * std)) for name, std in stds]
     parts.append(("efficiency", abs(um_per_capacity * capacity * share_std)))

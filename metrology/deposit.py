@@ -92,9 +92,7 @@ def deposit_statistics(
         raise ValueError(f"the thickness map has shape {thickness.shape}; give a map with two axes")
     chosen = np.ones(thickness.shape, bool) if mask is None else np.asarray(to_host(mask), dtype=bool)
     if chosen.shape != thickness.shape:
-        raise ValueError(
-            f"the mask is {chosen.shape} and the map {thickness.shape}; give one value per column"
-        )
+        raise ValueError(f"the mask is {chosen.shape} and the map {thickness.shape}; give one value per column")
     depth_um, (row_um, column_um) = map_voxel_um(voxel_um, axis)
     columns = thickness[chosen & np.isfinite(thickness)]
     area_in_view_cm2 = columns.size * row_um * column_um / UM2_PER_CM2

@@ -195,9 +195,7 @@ def error_budget(variances_um2: dict[str, float]) -> tuple[ErrorShare, ...]:
     return tuple(ErrorShare(name, variance**0.5, variance / total) for name, variance in ranked)
 
 
-def _verdict(
-    charge: Charge | None, film: Amount | None, measured: float | None, measured_std: float | None
-) -> Verdict:
+def _verdict(charge: Charge | None, film: Amount | None, measured: float | None, measured_std: float | None) -> Verdict:
     if charge is None or film is None or measured is None:
         return "not-measured"
     std = hypot(measured_std or 0.0, charge.expected_thickness_um_std or 0.0)
@@ -235,7 +233,5 @@ def _advice(charge: Charge | None, terms: dict[str, Amount | None]) -> tuple[str
     known = [amount for amount in terms.values() if amount is not None]
     spread = [amount.std_um for amount in known] + ([charge.expected_thickness_um_std] if charge else [])
     if known and not any(spread):
-        advice.append(
-            "no uncertainty is known, so agreement cannot be judged: give that of the area or the film"
-        )
+        advice.append("no uncertainty is known, so agreement cannot be judged: give that of the area or the film")
     return tuple(advice)

@@ -32,9 +32,7 @@ def check_labels(labels: Array) -> None:
         If there are not three axes, or no voxel.
     """
     if str(labels.dtype) != "uint8":
-        raise TypeError(
-            f"labels are {labels.dtype}; phases are stored as uint8: convert with .astype('uint8')"
-        )
+        raise TypeError(f"labels are {labels.dtype}; phases are stored as uint8: convert with .astype('uint8')")
     if len(labels.shape) != 3:
         raise ValueError(f"labels have shape {labels.shape}; give a volume with the three axes (z, y, x)")
     if 0 in labels.shape:
@@ -81,9 +79,7 @@ class ThicknessSum:
         self._lithium: Array = None
         self._missing: Array = None
 
-    def add(
-        self, labels: Array | None, *, fractions: Array | None = None, within: Array | None = None
-    ) -> None:
+    def add(self, labels: Array | None, *, fractions: Array | None = None, within: Array | None = None) -> None:
         """Add a slab.
 
         Parameters
@@ -106,9 +102,7 @@ class ThicknessSum:
         given = [a for a in (labels, fractions, within) if a is not None]
         shapes = {tuple(a.shape) for a in given}
         if len(shapes) != 1:
-            raise ValueError(
-                f"labels, fractions and within have shapes {sorted(shapes)}; give one shape to all"
-            )
+            raise ValueError(f"labels, fractions and within have shapes {sorted(shapes)}; give one shape to all")
         xp = array_namespace(*given)
         lithium, missing = _columns(labels, fractions, within, xp)
         if self._lithium is None:
@@ -232,9 +226,7 @@ def _check_fractions(fractions: Array) -> None:
         raise ValueError(f"fractions have shape {fractions.shape}; give a volume of three axes, none empty")
 
 
-def _columns(
-    labels: Array | None, fractions: Array | None, within: Array | None, xp: Any
-) -> tuple[Array, Array]:
+def _columns(labels: Array | None, fractions: Array | None, within: Array | None, xp: Any) -> tuple[Array, Array]:
     """Sum lithium (in voxels) and count missing voxels along the first axis of a slab."""
     unlabelled: Array = False
     if labels is not None:

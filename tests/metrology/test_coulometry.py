@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from xelith.metrology.coulometry import charge_mah, charge_of_density, charge_over_area
 
 

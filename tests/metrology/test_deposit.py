@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from xelith.materials import Phase
 from xelith.metrology.deposit import deposit_statistics
 from xelith.metrology.thickness import thickness_map

@@ -1,6 +1,7 @@
 import dataclasses
 
 import pytest
+
 from xelith.metrology.coulometry import charge_of_density
 from xelith.metrology.inventory import Amount, balance, error_budget
 
@@ -38,9 +39,7 @@ def test_a_fifth_missing_is_not_consistent():
 def test_verdict_turns_at_two_sigma():
     expected = charge(std=0.0)
     assert balance(expected, film=Amount(expected.expected_thickness_um - 1.99, 1.0)).verdict == "consistent"
-    assert (
-        balance(expected, film=Amount(expected.expected_thickness_um + 2.01, 1.0)).verdict == "not-consistent"
-    )
+    assert balance(expected, film=Amount(expected.expected_thickness_um + 2.01, 1.0)).verdict == "not-consistent"
 
 
 @pytest.mark.parametrize(

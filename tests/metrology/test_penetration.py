@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from xelith.materials import Phase
 from xelith.metrology.penetration import measure_penetration
 
@@ -30,9 +31,7 @@ def test_straight_filament(anode, axis):
     labels[8:20, 10, 10] = LI
     volume = labels if anode == "low" else labels[::-1]
     voxel_um = np.roll((2.0, 3.0, 5.0), axis)
-    result = measure_penetration(
-        np.moveaxis(volume, 0, axis), voxel_um=tuple(voxel_um), axis=axis, anode=anode
-    )
+    result = measure_penetration(np.moveaxis(volume, 0, axis), voxel_um=tuple(voxel_um), axis=axis, anode=anode)
     assert result.max_depth_um == pytest.approx(12 * voxel_um[axis])
     assert result.volume_um3 == pytest.approx(12 * 30)
     assert result.electrolyte_crossed == pytest.approx(12 / 30)

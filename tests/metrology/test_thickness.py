@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from xelith.arrays import array_namespace, to_host
 from xelith.materials import NOT_LABELLED, Phase
 from xelith.metrology.thickness import ThicknessSum, thickness_map
@@ -136,9 +137,7 @@ def test_nan_fractions_are_not_measured():
 @pytest.mark.parametrize("size", [1, 3, 64])
 def test_slabs_in_any_order_give_the_same_map(size):
     rng = np.random.default_rng(4)
-    labels = rng.choice(
-        np.array([0, 1, LI, SE, NOT_LABELLED], np.uint8), (33, 6, 5), p=[0.2, 0.2, 0.3, 0.27, 0.03]
-    )
+    labels = rng.choice(np.array([0, 1, LI, SE, NOT_LABELLED], np.uint8), (33, 6, 5), p=[0.2, 0.2, 0.3, 0.27, 0.03])
     fractions = rng.normal(0.3, 1, labels.shape).astype(np.float32)
     starts = rng.permutation(range(0, 33, size))
     for volume in (None, fractions):
@@ -147,9 +146,7 @@ def test_slabs_in_any_order_give_the_same_map(size):
             part = None if volume is None else volume[a : a + size]
             total.add(labels[a : a + size], fractions=part)
         whole = thickness_map(labels, voxel_um=0.54, fractions=volume)
-        np.testing.assert_allclose(
-            total.thickness_um(), whole, rtol=2e-6
-        )  # order of float64 sums, float32 map
+        np.testing.assert_allclose(total.thickness_um(), whole, rtol=2e-6)  # order of float64 sums, float32 map
         np.testing.assert_allclose(total.unlabelled_um(), (labels == NOT_LABELLED).sum(0) * 0.54, rtol=1e-6)
 
 

@@ -1,4 +1,5 @@
 import pytest
+
 from xelith.metrology.voxels import axis_index, map_voxel_um, voxel_zyx_um
 
 
