@@ -2,12 +2,12 @@
 
 Public names: `thickness_map`, `ThicknessSum`, `deposit_statistics`, `Deposit`;
 `measure_penetration`, `Penetration`; `charge_mah`, `charge_of_density`, `charge_over_area`, `Charge`;
-`open_cycler`, `CyclerRecord`, `plated_charge`, `PlatedCharge`; `balance`, `Balance`, `Amount`, `error_budget`.
+`read_cycler`, `CyclerRecord`, `plated_charge_mah`, `PlatedCharge`; `balance`, `Balance`, `Amount`, `error_budget`.
 """
 
 from .coulometry import Charge, charge_mah, charge_of_density, charge_over_area
-from .cycler import open_cycler
-from .cycler_record import CyclerRecord, PlatedCharge, plated_charge
+from .cycler import read_cycler
+from .cycler_record import CyclerRecord, PlatedCharge, plated_charge_mah
 from .deposit import Deposit, deposit_statistics
 from .inventory import Amount, Balance, balance, error_budget
 from .penetration import Penetration, measure_penetration
@@ -29,7 +29,7 @@ __all__ = [
     "deposit_statistics",
     "error_budget",
     "measure_penetration",
-    "open_cycler",
-    "plated_charge",
+    "plated_charge_mah",
+    "read_cycler",
     "thickness_map",
 ]

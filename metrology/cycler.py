@@ -1,4 +1,4 @@
-"""Open the files of battery cyclers: Neware, BioLogic, Arbin, Maccor, Novonix, BDF and plain tables."""
+"""Read the files of battery cyclers: Neware, BioLogic, Arbin, Maccor, Novonix, BDF and plain tables."""
 
 import csv
 import io
@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from .cycler_columns import recognise
-from .cycler_record import CyclerRecord
+from .cycler_record import CyclerRecord, plated_charge_mah
 from .cycler_table import Table, assemble, record_of_table
+
+__all__ = ["plated_charge_mah", "read_cycler"]
 
 HEADER_ROWS = 500
 """A table's headers are looked for in so many lines."""
@@ -25,10 +27,10 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _ZIP = b"PK\x03\x04"
 
 
-def open_cycler(
+def read_cycler(
     path: str | Path, *, columns: Mapping[str, str] | None = None, units: Mapping[str, str] | None = None
 ) -> CyclerRecord:
-    """Open the file of a cycler; its kind is told by its content.
+    """Read the file of a cycler; its kind is told by its content.
 
     Neware `.nda` and `.ndax` (also inside a `.zip`), BioLogic `.mpt` and `.mpr`, tables of Arbin, Maccor,
     Novonix and others as text or `.xlsx`, and the battery data format (BDF) as CSV.
@@ -100,7 +102,7 @@ def _open_zip(path: Path, columns: Mapping[str, str] | None, units: Mapping[str,
         with tempfile.TemporaryDirectory() as folder:
             inner = Path(folder) / Path(names[0]).name
             inner.write_bytes(archive.read(names[0]))
-            record = open_cycler(inner, columns=columns, units=units)
+            record = read_cycler(inner, columns=columns, units=units)
     return replace(record, path=path)
 
 

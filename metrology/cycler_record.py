@@ -112,7 +112,7 @@ class PlatedCharge:
     findings: tuple[Finding, ...]
 
 
-def plated_charge(
+def plated_charge_mah(
     record: CyclerRecord,
     *,
     steps: Collection[int] | None = None,
@@ -127,7 +127,7 @@ def plated_charge(
     Parameters
     ----------
     record : CyclerRecord
-        What `open_cycler` returned.
+        What `read_cycler` returned.
     steps : collection of int, optional
         Running numbers of the steps to add (`record.step`); None takes all.
     cycles : collection of int, optional

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from xelith.metrology.cycler_record import CyclerRecord, interval_charges, plated_charge, step_starts
+from xelith.metrology.cycler_record import CyclerRecord, interval_charges, plated_charge_mah, step_starts
 
 
 def record(time, current, step, counter=None, step_time=None, cycle=None):
@@ -44,17 +44,17 @@ def test_steps_and_cycles_select():
     made = record(
         [0, 3600, 3600, 7200, 7200, 10800], [1, 1, -1, -1, 2, 2], [1, 1, 2, 2, 3, 3], cycle=[1, 1, 1, 1, 2, 2]
     )
-    assert plated_charge(made).charge_mah == pytest.approx(2.0)
-    assert plated_charge(made, cycles=[1]).charge_mah == pytest.approx(0.0)
-    assert plated_charge(made, steps=[1, 3]).charge_mah == pytest.approx(3.0)
-    assert plated_charge(made, steps=[1, 3], cycles=[2]).charge_mah == pytest.approx(2.0)
-    assert plated_charge(made, steps=[2]).stripped_mah == pytest.approx(1.0)
-    assert plated_charge(made, steps=[2]).duration_s == 3600
+    assert plated_charge_mah(made).charge_mah == pytest.approx(2.0)
+    assert plated_charge_mah(made, cycles=[1]).charge_mah == pytest.approx(0.0)
+    assert plated_charge_mah(made, steps=[1, 3]).charge_mah == pytest.approx(3.0)
+    assert plated_charge_mah(made, steps=[1, 3], cycles=[2]).charge_mah == pytest.approx(2.0)
+    assert plated_charge_mah(made, steps=[2]).stripped_mah == pytest.approx(1.0)
+    assert plated_charge_mah(made, steps=[2]).duration_s == 3600
 
 
 def test_discharge_that_plates_turns_the_sign():
     made = record([0, 3600], [-1, -1], [1, 1], counter=[0, -1.0])
-    charge = plated_charge(made, plating="discharge")
+    charge = plated_charge_mah(made, plating="discharge")
     assert charge.charge_mah == pytest.approx(1.0)
     assert charge.integrated_mah == pytest.approx(1.0)
     assert charge.plated_mah == pytest.approx(1.0)
@@ -62,7 +62,7 @@ def test_discharge_that_plates_turns_the_sign():
 
 @pytest.mark.parametrize(("counter_mah", "is_told"), [(1.0009, False), (1.002, True)])
 def test_disagreement_is_told_above_one_in_a_thousand(counter_mah, is_told):
-    charge = plated_charge(record([0, 3600], [1, 1], [1, 1], counter=[0, counter_mah]))
+    charge = plated_charge_mah(record([0, 3600], [1, 1], [1, 1], counter=[0, counter_mah]))
     assert ("counter-disagrees" in [f.kind for f in charge.findings]) == is_told
     assert charge.charge_mah == counter_mah
     assert charge.charge_mah_std == pytest.approx((counter_mah - 1) / 2)
@@ -71,10 +71,10 @@ def test_disagreement_is_told_above_one_in_a_thousand(counter_mah, is_told):
 def test_impossible_selections_are_refused():
     made = record([0, 1, 1, 2], [1, 1, 1, 1], [1, 1, 2, 2], cycle=[1, 1, 2, 2])
     with pytest.raises(ValueError, match="no step 7; it has 1 to 2"):
-        plated_charge(made, steps=[7])
+        plated_charge_mah(made, steps=[7])
     with pytest.raises(ValueError, match="no cycle 0; it has 1 to 2"):
-        plated_charge(made, cycles=[0])
+        plated_charge_mah(made, cycles=[0])
     with pytest.raises(ValueError, match="select steps of those cycles"):
-        plated_charge(made, steps=[1], cycles=[2])
+        plated_charge_mah(made, steps=[1], cycles=[2])
     with pytest.raises(ValueError, match="plating is 'up'"):
-        plated_charge(made, plating="up")
+        plated_charge_mah(made, plating="up")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from xelith.metrology.cycler_record import plated_charge
+from xelith.metrology.cycler_record import plated_charge_mah
 from xelith.metrology.cycler_table import Table, assemble, record_of_table
 
 
@@ -24,7 +24,7 @@ def test_time_that_runs_backwards_in_loops_is_rebuilt():
     record = assemble({"time": broken, "step_time": step_time, "current": current}, {"step_index": index})
     assert "time-backwards" in kinds(record)
     np.testing.assert_allclose(record.time_s, time)
-    assert plated_charge(record).integrated_mah == pytest.approx(4 * (1.0 - 0.5))
+    assert plated_charge_mah(record).integrated_mah == pytest.approx(4 * (1.0 - 0.5))
 
 
 def test_time_of_half_length_is_rebuilt():
@@ -41,7 +41,7 @@ def test_time_of_half_length_shows_against_clock_and_counter():
         {"time": time / 2, "current": np.ones(time.size), "net_counter": counter}, {}, wall_time_s=1.7e9 + time
     )
     assert "time-half" in kinds(record)
-    charge = plated_charge(record)
+    charge = plated_charge_mah(record)
     assert charge.charge_mah == pytest.approx(counter[-1])
     assert "half its true length" in charge.findings[-1].message
 
@@ -49,7 +49,7 @@ def test_time_of_half_length_shows_against_clock_and_counter():
 def test_time_that_runs_backwards_without_step_time_carries_no_charge():
     record = assemble({"time": np.array([0.0, 3600, 1800, 5400]), "current": np.ones(4)}, {})
     assert "time-backwards" in kinds(record)
-    assert plated_charge(record).integrated_mah == pytest.approx(2.0)
+    assert plated_charge_mah(record).integrated_mah == pytest.approx(2.0)
 
 
 def test_sound_record_has_only_the_finding_that_no_counter_is_there():
@@ -81,12 +81,12 @@ def test_every_way_of_counting_gives_the_same_charge(style):
         "increment": {"increment": grown},
     }[style]
     record = assemble({"time": time, "step_time": step_time, "current": current, **values}, {"step_index": index})
-    charge = plated_charge(record)
+    charge = plated_charge_mah(record)
     assert charge.counter_mah == pytest.approx(2.0)
     assert (charge.plated_mah, charge.stripped_mah) == pytest.approx((4.0, 2.0))
     assert charge.integrated_mah == pytest.approx(2.0)
     assert not any(finding.kind == "counter-disagrees" for finding in charge.findings)
-    assert plated_charge(record, steps=[2]).counter_mah == pytest.approx(-0.5)
+    assert plated_charge_mah(record, steps=[2]).counter_mah == pytest.approx(-0.5)
 
 
 def test_currents_without_sign_take_it_from_the_state():
@@ -138,4 +138,4 @@ def test_step_time_alone_serves_as_time():
     table = Table(["Step Time (h)", "Step", "Current (mA)"], [["0", "1", "0", "1"], list("1122"), list("1111")])
     record = record_of_table(table)
     np.testing.assert_allclose(record.time_s, [0, 3600, 3600, 7200])
-    assert plated_charge(record).integrated_mah == pytest.approx(2.0)
+    assert plated_charge_mah(record).integrated_mah == pytest.approx(2.0)
