@@ -27,6 +27,14 @@ class Filter(Section):
     density_g_cm3: float | None = Field(None, gt=0, description="default: the element's own")
 
 
+class Detector(Section):
+    """The scintillator that turns X-rays into counts; it weighs the energies of a tube's beam."""
+
+    scintillator: str = Field(description="a known name (gagg, csi, ...) or a formula")
+    thickness_um: float = Field(gt=0, le=5000)
+    density_g_cm3: float | None = Field(None, gt=0, le=25)
+
+
 class Source(Section):
     """The beam: a tube with its filters, or one energy."""
 
@@ -34,6 +42,7 @@ class Source(Section):
     tube: Literal["Mo", "W", "Cu", "Rh", "Ag"] | None = None
     kv: float | None = Field(None, ge=10, le=200)
     filters: tuple[Filter, ...] = ()
+    detector: Detector | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> "Source":
@@ -180,6 +189,7 @@ class Cell(Section):
 
     preset: str | None = None
     inner_diameter_mm: float | None = Field(None, gt=0, le=50)
+    outer_diameter_mm: float | None = Field(None, gt=0, le=100)
     casing: MaterialEntry | None = None
     collector: MaterialEntry | None = None
     carbon: MaterialEntry | None = None
@@ -224,6 +234,14 @@ class Cell(Section):
         millimetres = self.inner_diameter_mm or CELL_PRESETS[self.preset or "generic"].inner_diameter_mm
         return None if millimetres is None else 1e3 * millimetres
 
+    @property
+    def casing_um(self) -> float:
+        """Path through both walls of the tube, in µm; 0 where its outer diameter is not given."""
+        inner = self.inner_diameter_um
+        if inner is None or self.outer_diameter_mm is None:
+            return 0.0
+        return max(1e3 * self.outer_diameter_mm - inner, 0.0)
+
 
 class ChargeEntry(Section):
     """The charge that passed: a current density and its duration, a charge, or a cycler file."""
@@ -255,7 +273,7 @@ class ChargeEntry(Section):
 class Segmentation(Section):
     """How voxels become phases."""
 
-    method: Literal["auto", "two-gas", "thresholds"] = "auto"
+    method: Literal["auto", "two-gas", "thresholds", "none"] = "auto"
     smallest_speck_um3: float = Field(0.0, ge=0, description="lithium specks below this volume are dropped")
 
 

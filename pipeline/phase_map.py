@@ -1,0 +1,302 @@
+"""From µ to phases on disk: what the cell should read, what the scan says, and labels slab by slab."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dask
+import numpy as np
+
+from ..arrays import Block
+from ..materials import MATERIALS, Gas, Material, Phase, Spectrum, monochromatic, tube
+from ..materials.gases import gas_name
+from ..segmentation.contrast import ExpectedMu, expected_mu
+from ..segmentation.layout import CellLayout
+from ..segmentation.preparation import prepare
+from ..segmentation.thresholds import HALO_VOXELS, Thresholds, apply
+from .config import Config
+from .engine import Advance, Reconstructed
+from .ledger import Ledger, fingerprint
+from .store import ImageLayout, create_image, open_level, publish, register_label, write_slab
+
+log = logging.getLogger(__name__)
+
+Expected = Mapping[Phase, ExpectedMu]
+GASES = ("argon", "xenon")
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Phases on disk, and what they rest on.
+
+    Parameters
+    ----------
+    labels : Path
+        OME-Zarr group of the labels.
+    lithium : Path
+        OME-Zarr group of the share of lithium in each voxel.
+    layout : ImageLayout
+        Shape, voxel and slabs, those of the image.
+    thresholds : Thresholds
+        Levels, surfaces, noise and separability found in the scan.
+    expected : dict
+        For each scan, what each phase should read.
+    """
+
+    labels: Path
+    lithium: Path
+    layout: ImageLayout
+    thresholds: Thresholds
+    expected: Mapping[str, Expected]
+
+
+@dataclass(frozen=True)
+class Unlabelled:
+    """Why no phases were told apart.
+
+    Parameters
+    ----------
+    reason : str
+        One sentence, with the remedy.
+    expected : dict
+        For each scan, what each phase should read, as far as known.
+    """
+
+    reason: str
+    expected: Mapping[str, Expected] = field(default_factory=dict)
+
+
+def spectrum_of(config: Config, scan: str) -> Spectrum | None:
+    """Return the beam of a scan as the detector weighs it.
+
+    Parameters
+    ----------
+    config : Config
+        The configuration.
+    scan : str
+        Key in `scans`.
+
+    Returns
+    -------
+    Spectrum or None
+        None where neither energy nor tube is given.
+    """
+    energy_kev = config.scans[scan].energy_kev
+    source = config.source
+    if energy_kev is None and source is not None:
+        energy_kev = source.energy_kev
+    if energy_kev is not None:
+        return monochromatic(energy_kev)
+    if source is None or source.tube is None or source.kv is None:
+        return None
+    filters = [
+        (f.formula, f.mm) if f.density_g_cm3 is None else (f.formula, f.mm, f.density_g_cm3) for f in source.filters
+    ]
+    beam = tube(source.tube, source.kv, filters=filters)
+    if source.detector is None:
+        return beam
+    screen = source.detector
+    known = MATERIALS.get(screen.scintillator)
+    if known is None:
+        if screen.density_g_cm3 is None:
+            raise ValueError(f"scintillator {screen.scintillator} is not known by name; give its density_g_cm3")
+        known = Material(screen.scintillator, screen.scintillator, screen.density_g_cm3)
+    return beam.detected(known, screen.thickness_um)
+
+
+def expected_of(config: Config) -> tuple[dict[str, Expected], str | None]:
+    """Return what each phase should read in each scan whose gas is argon or xenon.
+
+    Parameters
+    ----------
+    config : Config
+        The configuration.
+
+    Returns
+    -------
+    dict
+        By gas: "argon", "xenon".
+    str or None
+        Why there is none.
+    """
+    solids = {
+        phase: Material(phase.name.lower(), entry.formula, entry.density_g_cm3, phase)
+        for phase, entry in config.cell.materials().items()
+    }
+    bore_um = config.cell.inner_diameter_um
+    found: dict[str, Expected] = {}
+    for name, entry in config.scans.items():
+        if entry.gas is None:
+            continue
+        fill = Gas(entry.gas.name, entry.gas.pressure_atm, entry.gas.temperature_k)
+        spectrum = spectrum_of(config, name)
+        if spectrum is None:
+            return {}, "neither energy nor tube is known; give source: {energy_kev: ...} or {tube: ..., kv: ...}"
+        found[gas_name(fill.name)] = expected_mu(
+            solids, fill, spectrum, path_um=bore_um or 1000.0, casing_um=config.cell.casing_um
+        )
+    if not found:
+        return {}, "no scan names its gas; give gas: {name: xenon, pressure_atm: 6} in its entry"
+    return found, None
+
+
+def scans_by_gas(config: Config) -> dict[str, str]:
+    """Return the name of the scan in each gas.
+
+    Parameters
+    ----------
+    config : Config
+        The configuration.
+
+    Returns
+    -------
+    dict of str
+        Gas to scan.
+    """
+    named = {gas_name(e.gas.name): name for name, e in config.scans.items() if e.gas is not None}
+    return {gas: named[gas] for gas in GASES if gas in named}
+
+
+def chosen_scans(config: Config) -> dict[str, str]:
+    """Return the scans that the configured method looks at.
+
+    Parameters
+    ----------
+    config : Config
+        The configuration.
+
+    Returns
+    -------
+    dict of str
+        Gas to scan.
+
+    Raises
+    ------
+    ValueError
+        If the method asks for a gas that no scan has.
+    """
+    scans = scans_by_gas(config)
+    method = config.segmentation.method
+    if method == "two-gas" and len(scans) < 2:
+        raise ValueError(
+            f"segmentation.method is two-gas, but the scans have {', '.join(scans) or 'no gas'}; give a scan in argon "
+            "and one in xenon, or method: thresholds"
+        )
+    if method == "thresholds" and "xenon" in scans:
+        return {"xenon": scans["xenon"]}
+    return scans
+
+
+def label_phases(
+    config: Config, volumes: Mapping[str, Reconstructed], folder: Path, ledger: Ledger, advance: Advance
+) -> Labelled | Unlabelled:
+    """Label the volumes of a run, slab by slab.
+
+    Parameters
+    ----------
+    config : Config
+        The configuration.
+    volumes : mapping
+        Finished volumes by scan.
+    folder : Path
+        The run folder.
+    ledger : Ledger
+        What is done.
+    advance : callable
+        Told of every finished slab.
+
+    Returns
+    -------
+    Labelled or Unlabelled
+        Phases on disk, beside the xenon image where there is one; or why there are none.
+
+    Raises
+    ------
+    ValueError
+        If the volumes do not fit together or µ is not what the materials can read.
+    """
+    expected, reason = expected_of(config)
+    scans = chosen_scans(config)
+    if reason is not None or config.segmentation.method == "none":
+        return Unlabelled(reason or "segmentation.method is none", expected)
+    solids = config.cell.materials()
+    if not {Phase.ELECTROLYTE, Phase.CARBON} & solids.keys():
+        return Unlabelled("the cell is not described; give cell: {preset: ...} or its layers", expected)
+    if not scans:
+        return Unlabelled("no scan is in argon or xenon", expected)
+    main = scans.get("xenon") or scans["argon"]
+    layout = volumes[main].layout
+    mark = fingerprint(
+        [volumes[name].mark for name in scans.values()],
+        config.segmentation.model_dump(mode="json"),
+        config.cell.model_dump(mode="json"),
+        {gas: [str(v) for v in table.values()] for gas, table in expected.items()},
+    )
+    thresholds = _prepare(config, volumes, scans, expected, layout)
+    for note in thresholds.notes:
+        log.warning("%s", note)
+    image = folder / f"{main}.ome.zarr"
+    labelled = Labelled(image / "labels" / "phases", image / "fractions" / "lithium", layout, thresholds, expected)
+    done = ledger.done("phases", -1, mark) and labelled.labels.exists() and labelled.lithium.exists()
+    if not done:
+        _write_phases(labelled, {gas: volumes[name] for gas, name in scans.items()}, image, ledger, mark, advance)
+    return labelled
+
+
+def _prepare(
+    config: Config,
+    volumes: Mapping[str, Reconstructed],
+    scans: Mapping[str, str],
+    expected: Mapping[str, Expected],
+    layout: ImageLayout,
+) -> Thresholds:
+    cell = CellLayout.of(list(config.cell.materials()), inner_diameter_um=config.cell.inner_diameter_um)
+    light = {gas: volumes[name].mean_transmission for gas, name in scans.items()}
+    known = all(np.isfinite(image).all() for image in light.values())
+    return prepare(
+        {gas: open_level(volumes[name].image) for gas, name in scans.items()},
+        cell,
+        voxel_um=layout.voxel_um,
+        expected={gas: expected[gas] for gas in scans},
+        transmission=light if known else None,
+    )
+
+
+def _write_phases(
+    labelled: Labelled,
+    volumes: Mapping[str, Reconstructed],
+    image: Path,
+    ledger: Ledger,
+    mark: str,
+    advance: Advance,
+) -> None:
+    layout = labelled.layout
+    targets: dict[Path, Any] = {labelled.labels: np.uint8, labelled.lithium: np.float32}
+    partial = {path: path.with_name(path.name + ".partial") for path in targets}
+    fresh = not all(p.exists() for p in partial.values()) or not ledger.done("phases", -2, mark)
+    if fresh:
+        for path, dtype in targets.items():
+            create_image(partial[path], layout, name=path.name, dtype=dtype, attributes={"quantity": path.name})
+        ledger.record("phases", -2, mark)
+    todo = [s for s in layout.slabs if fresh or not ledger.done("phases", s.index, mark)]
+    arrays = {gas: open_level(volume.image) for gas, volume in volumes.items()}
+    total, finished = len(layout.slabs), iter(range(len(layout.slabs) - len(todo) + 1, len(layout.slabs) + 1))
+    advance("phases", total - len(todo), total)
+
+    def work(slab: Block) -> None:
+        first, last = max(slab.start - HALO_VOXELS, 0), min(slab.stop + HALO_VOXELS, layout.shape[0])
+        slabs = {gas: np.asarray(array[first:last]) for gas, array in arrays.items()}
+        labels, lithium = apply(labelled.thresholds, slabs.get("argon"), slabs.get("xenon"), first)
+        inner = slice(slab.start - first, slab.stop - first)
+        write_slab(partial[labelled.labels], layout, slab, labels[inner])
+        write_slab(partial[labelled.lithium], layout, slab, lithium[inner])
+        ledger.record("phases", slab.index, mark)
+        advance("phases", next(finished), total)
+
+    dask.compute(*[dask.delayed(work, pure=False)(slab) for slab in todo], scheduler="threads", num_workers=2)
+    for path in targets:
+        publish(partial[path], path)
+    register_label(image, labelled.labels.name)
+    ledger.record("phases", -1, mark)

@@ -1,0 +1,284 @@
+"""A run from configuration to report: what is done is found again, what is missing is done."""
+
+import json
+import logging
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .config import Config
+from .engine import Advance, Job, Reconstructed, check_job, reconstruct
+from .ledger import Ledger, fingerprint, locked
+from .loading import ConfigError, dump_config, load_config
+from .measuring import measure
+from .opening import Opened, open_all
+from .phase_map import label_phases
+from .provenance import image_attributes, input_mark, input_sha256, now, versions
+from .ready_volume import import_volume
+from .report import write_report
+from .results import build_results
+from .store import write_text
+
+log = logging.getLogger(__name__)
+
+STATE = ".xelith"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A configuration and the folder that it fills.
+
+    Parameters
+    ----------
+    config : Config
+        As resolved.
+    folder : Path
+        The run folder.
+    ledger : Ledger
+        What of it is done.
+    advance : callable
+        Told of every finished block.
+    """
+
+    config: Config
+    folder: Path
+    ledger: Ledger
+    advance: Advance
+
+    @property
+    def text(self) -> str:
+        """The configuration as YAML, as resolved."""
+        return dump_config(self.config)
+
+
+def run_config(config_path: Path, folder: Path, *, advance: Advance, update: bool = False) -> dict[str, Any]:
+    """Run a configuration into a folder, or find its work done.
+
+    Parameters
+    ----------
+    config_path : Path
+        YAML configuration.
+    folder : Path
+        The run folder; made where missing.
+    advance : callable
+        Told of every finished block as (stage, done, total).
+    update : bool
+        True lets the configuration take over a folder that another one filled.
+
+    Returns
+    -------
+    dict
+        Content of results.json.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration is at fault, or the folder belongs to another one.
+    ValueError, OSError
+        If a scan is missing or at fault.
+    """
+    config = load_config(config_path)
+    opened = open_all(config)
+    for one in opened:
+        if one.scan is not None and one.selection is not None:
+            check_job(_job(config, one, folder, lambda stage, done, total: None))
+    check_owner(config, config_path, folder, update=update)
+    state = folder / STATE
+    with locked(state), _logged(folder / "run.log"):
+        run = Run(config, folder, Ledger(state / "ledger.jsonl"), advance)
+        _claim(run, config_path)
+        return _finish(run, opened)
+
+
+def check_owner(config: Config, config_path: Path, folder: Path, *, update: bool) -> None:
+    """Refuse a folder that another configuration has filled.
+
+    The same file, edited, may go on in its folder: what depends on the edit is redone. Another file may not,
+    unless it says the same.
+
+    Parameters
+    ----------
+    config : Config
+        As resolved.
+    config_path : Path
+        Where it was read.
+    folder : Path
+        The run folder.
+    update : bool
+        True allows it.
+
+    Raises
+    ------
+    ConfigError
+        If the folder is another configuration's, or holds other files.
+    """
+    saved = folder / "config.yaml"
+    if not saved.is_file():
+        strangers = sorted(p.name for p in folder.iterdir() if p.name != STATE) if folder.is_dir() else []
+        known = (folder / STATE).is_dir()
+        if strangers and not known:
+            raise ConfigError(f"{folder} holds other files ({', '.join(strangers[:3])}); give an empty or new --out")
+        return
+    if update or saved.read_text(encoding="utf8") == dump_config(config):
+        return
+    owner = _owner(folder)
+    if owner == str(config_path.resolve()):
+        return
+    before = load_config(saved)
+    raise ConfigError(
+        f"{folder} holds the run of another configuration ({owner or 'unknown'}, sample {before.sample!r}, differs in "
+        f"{', '.join(_differences(before, config)[:3])}); give another --out, or --update to redo what differs"
+    )
+
+
+def _owner(folder: Path) -> str | None:
+    try:
+        found: str = json.loads((folder / STATE / "owner.json").read_text(encoding="utf8"))["config"]
+        return found
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _differences(before: Config, after: Config) -> list[str]:
+    """Dotted names of the top two levels that differ."""
+    old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
+    found = []
+    for key in new:
+        if old.get(key) == new[key]:
+            continue
+        if isinstance(new[key], dict) and isinstance(old.get(key), dict):
+            inner = {*new[key], *old[key]}
+            found += [f"{key}.{name}" for name in sorted(inner) if old[key].get(name) != new[key].get(name)]
+        else:
+            found.append(key)
+    return found
+
+
+def _claim(run: Run, config_path: Path) -> None:
+    write_text(run.folder / STATE / "owner.json", json.dumps({"config": str(config_path.resolve())}))
+    if (
+        not (run.folder / "config.yaml").is_file()
+        or (run.folder / "config.yaml").read_text(encoding="utf8") != run.text
+    ):
+        write_text(run.folder / "config.yaml", run.text)
+
+
+@contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """Write what this package logs to a file while the run lasts."""
+    handler = logging.FileHandler(path, encoding="utf8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("xelith")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(min(level or logging.INFO, logging.INFO))
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        handler.close()
+
+
+def _finish(run: Run, opened: list[Opened]) -> dict[str, Any]:
+    marks = {one.name: input_mark(one.source) for one in opened}
+    whole = fingerprint(run.text, marks, versions()["xelith"])
+    outputs = [run.folder / name for name in ("results.json", "report.html")]
+    images = [run.folder / f"{one.name}.ome.zarr" for one in opened]
+    if run.ledger.done("run", 0, whole) and all(path.exists() for path in (*outputs, *images)):
+        log.info("nothing to do: every part of the run is done")
+        done: dict[str, Any] = json.loads(outputs[0].read_text(encoding="utf8"))
+        return done
+    started, clock = now(), time.monotonic()
+    log.info("run of %s starts", run.config.sample)
+    volumes = {one.name: _volume(run, one, marks[one.name]) for one in opened}
+    labelled = label_phases(run.config, volumes, run.folder, run.ledger, run.advance)
+    measured = measure(run.config, volumes, labelled, run.folder)
+    sources = {one.name: {"path": str(one.source), "sha256": _hash(run, one, marks[one.name])} for one in opened}
+    results = build_results(run.config, volumes, labelled, measured, sources)
+    results["provenance"] = _provenance(run, started, time.monotonic() - clock)
+    write_text(outputs[0], json.dumps(results, indent=1, ensure_ascii=False))
+    run.advance("report", 0, 1)
+    write_report(run.folder)
+    run.advance("report", 1, 1)
+    if not run.config.output.keep_scratch:
+        shutil.rmtree(run.folder / STATE / "scratch", ignore_errors=True)
+    run.ledger.record("run", 0, whole)
+    log.info("run of %s is done after %.1f s", run.config.sample, time.monotonic() - clock)
+    return results
+
+
+def _job(config: Config, one: Opened, folder: Path, advance: Advance) -> Job:
+    if one.scan is None or one.selection is None:
+        raise ValueError(f"scan {one.name} is a ready volume; there is nothing to reconstruct")
+    return Job(
+        name=one.name,
+        scan=one.scan,
+        selection=one.selection,
+        chain=config.chain(one.name),
+        folder=folder,
+        compute=config.compute,
+        levels=config.output.levels,
+        attributes=image_attributes(dump_config(config), scan=one.name, source=one.source),
+        advance=advance,
+    )
+
+
+def _volume(run: Run, one: Opened, mark: str) -> Reconstructed:
+    if one.scan is None:
+        return import_volume(run.config, one, run.folder, run.ledger, mark)
+    job = _job(run.config, one, run.folder, run.advance)
+    return reconstruct(job, run.ledger, fingerprint(mark, one.entry.model_dump(mode="json")))
+
+
+def _hash(run: Run, one: Opened, mark: str) -> str | None:
+    stage = f"{one.name}/sha256"
+    if not run.ledger.done(stage, 0, mark):
+        run.ledger.record(stage, 0, mark, {"sha256": input_sha256(one.source)})
+    found: str | None = run.ledger.facts(stage)["sha256"]
+    return found
+
+
+def _provenance(run: Run, started: str, seconds: float) -> dict[str, Any]:
+    import hashlib
+
+    return {
+        "version": versions()["xelith"],
+        "config_sha256": hashlib.sha256(run.text.encode()).hexdigest(),
+        "started": started,
+        "seconds": round(seconds, 2),
+        "versions": versions(),
+    }
+
+
+def preview_config(config_path: Path, folder: Path, *, advance: Advance) -> list[Path]:
+    """Reconstruct a few binned slices of every scan and draw them.
+
+    Parameters
+    ----------
+    config_path : Path
+        YAML configuration.
+    folder : Path
+        The run folder; pictures go to its `preview` folder.
+    advance : callable
+        Told of every finished scan.
+
+    Returns
+    -------
+    list of Path
+        One PNG a scan.
+    """
+    from .preview import preview_scan
+
+    config = load_config(config_path)
+    opened = [one for one in open_all(config) if one.scan is not None]
+    pictures = []
+    for place, one in enumerate(opened):
+        advance("preview", place, len(opened))
+        pictures.append(preview_scan(config, one, folder / "preview"))
+        advance("preview", place + 1, len(opened))
+    return pictures
