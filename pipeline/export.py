@@ -73,14 +73,10 @@ def export_tiff(
         If there is no such level, kind or type, or the group is no OME-Zarr image.
     """
     if what not in ("volume", "slices", "labels") or dtype not in ("float32", "uint16"):
-        raise ValueError(
-            f"cannot export {what!r} as {dtype!r}; choose volume, slices or labels, float32 or uint16"
-        )
+        raise ValueError(f"cannot export {what!r} as {dtype!r}; choose volume, slices or labels, float32 or uint16")
     image = open_labels(image_group) if what == "labels" else open_image(image_group)
     if image is None:
-        raise FileNotFoundError(
-            f"{image_group} holds no labels; run the segmentation first, or export the volume"
-        )
+        raise FileNotFoundError(f"{image_group} holds no labels; run the segmentation first, or export the volume")
     if not 0 <= level < len(image.levels):
         raise ValueError(f"level {level} is not in {image.path}; it has levels 0 to {len(image.levels) - 1}")
     values = _values(image, "uint8" if what == "labels" else dtype, level)

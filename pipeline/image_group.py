@@ -98,9 +98,7 @@ def open_image(path: Path) -> ImageGroup:
     import zarr
 
     if not path.is_dir():
-        raise FileNotFoundError(
-            f"no OME-Zarr group at {path}; give the folder of an image, such as xenon.ome.zarr"
-        )
+        raise FileNotFoundError(f"no OME-Zarr group at {path}; give the folder of an image, such as xenon.ome.zarr")
     try:
         group = zarr.open_group(str(path), mode="r")
         attributes: Any = dict(group.attrs)
@@ -115,9 +113,7 @@ def open_image(path: Path) -> ImageGroup:
             "it needs multiscales with axes, length units and a scale for every level: write it again"
         ) from error
     if names != ["z", "y", "x"]:
-        raise ValueError(
-            f"{path} has axes {names}; only images of z, y, x are read: split channels and times"
-        )
+        raise ValueError(f"{path} has axes {names}; only images of z, y, x are read: split channels and times")
     voxels = tuple((s[0] * units[0], s[1] * units[1], s[2] * units[2]) for s in scales)
     return ImageGroup(path, levels, voxels)
 
@@ -142,4 +138,7 @@ def open_labels(path: Path, name: str = "phases") -> ImageGroup | None:
 
 
 def _scale(dataset: dict[str, Any]) -> list[float]:
-    return next(t["scale"] for t in dataset["coordinateTransformations"] if t["type"] == "scale")
+    scales = [t["scale"] for t in dataset["coordinateTransformations"] if t["type"] == "scale"]
+    if not scales:
+        raise KeyError(f"no scale of level {dataset['path']}")
+    return scales[0]

@@ -1,7 +1,7 @@
 """How a number is written for a reader: rounded by its uncertainty, with its unit, under a plain name."""
 
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
 NOT_MEASURED = "not measured"
 
@@ -124,7 +124,7 @@ def percent(share: Any, std: Any = None) -> str:
     return quantity(100 * share, 100 * std if is_number(std) else None, "%")
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     """Tell whether a value of results.json is a finite number.
 
     Parameters

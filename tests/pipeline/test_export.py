@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+
 from xelith.materials.phases import COLOURS, Phase
 from xelith.pipeline import export, image_group
 from xelith.pipeline.export import export_tiff
@@ -66,9 +67,7 @@ def test_uint16_of_nan_and_of_a_constant(tmp_path, run_dir):
     array = zarr.open_group(str(run_dir / "argon.ome.zarr"), mode="r+")["0"]
     array[...] = 1.5
     array[0, 0, 0] = np.nan
-    with tifffile.TiffFile(
-        export_tiff(run_dir / "argon.ome.zarr", tmp_path / "a.tif", dtype="uint16")
-    ) as file:
+    with tifffile.TiffFile(export_tiff(run_dir / "argon.ome.zarr", tmp_path / "a.tif", dtype="uint16")) as file:
         about = file.imagej_metadata
         assert about is not None
         assert not file.asarray().any()

@@ -3,6 +3,7 @@
 import math
 
 import pytest
+
 from xelith.pipeline.quantities import is_interval, is_number, name_and_unit, number, percent, quantity
 
 

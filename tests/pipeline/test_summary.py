@@ -4,6 +4,7 @@ import io
 
 import pytest
 from rich.console import Console
+
 from xelith.pipeline.summary import balance_rows, balance_table, deposit_rows, verdict_text
 
 
