@@ -1,0 +1,237 @@
+"""Pictures of a cell: slices with scale bar and phases, the thickness map; units on every axis."""
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..materials.phases import COLOURS, Phase
+from .overview import Sample, Slice
+from .quantities import is_number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DPI = 144
+WIDTH_IN = 4.6
+MU_LABEL = "µ (cm⁻¹)"
+THICKNESS_COLOURS = "cividis"
+INK = "#1a1a1a"
+
+ExpectedMu = Mapping[str, Mapping[str, Any]]
+"""Phase name to {"mu_per_cm", "low", "high"}, in cm^-1."""
+
+
+def figure_png(figure: "Figure", *, dpi: int = DPI) -> bytes:
+    """Draw a figure as PNG.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        What to draw.
+    dpi : int
+        Pixels per inch.
+
+    Returns
+    -------
+    bytes
+        Content of a PNG file.
+    """
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def grey_limits(samples: Sequence[Sample], expected: Sequence[ExpectedMu]) -> tuple[float, float]:
+    """Choose one grey window for all scans of a cell, in which lithium, gas and carbon differ.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+        Voxels of each scan.
+    expected : sequence of mapping
+        Expected µ of each scan's phases. The window ends at twice the largest µ of void, lithium, carbon and
+        casing, so that electrolyte and collector may be brighter than white.
+
+    Returns
+    -------
+    (float, float)
+        Black and white, in cm^-1; percentiles 1 and 99 where no µ is expected.
+    """
+    values = np.concatenate([s.values for s in samples]) if samples else np.zeros(1)
+    values = values if values.size else np.zeros(1)
+    low, high = (float(v) for v in np.percentile(values, (1, 99)))
+    soft = ("void", "lithium", "carbon", "casing")
+    known = [e[n]["mu_per_cm"] for e in expected for n in soft if n in e and is_number(e[n].get("mu_per_cm"))]
+    if known:
+        high = min(high, 2 * max(known))
+        low = min(max(low, -high / 2), 0.0)
+    return (low, high) if high > low else (low - 0.5, low + 0.5)
+
+
+def slice_figure(plane: Slice, *, limits: tuple[float, float], title: str = "", phases: bool = False) -> "Figure":
+    """Draw one slice in grey with a scale bar, its phases over it if asked.
+
+    Parameters
+    ----------
+    plane : Slice
+        µ in cm^-1, with scale.
+    limits : (float, float)
+        Black and white, in cm^-1.
+    title : str
+        Title above.
+    phases : bool
+        Lay the labels over the grey values, with their legend instead of a colour bar.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Axes in µm, µ in cm^-1.
+    """
+    rows, columns = plane.values.shape
+    height_um, width_um = rows * plane.voxel_um[0], columns * plane.voxel_um[1]
+    figure = new_figure(_image_height(height_um / width_um))
+    axes = figure.add_subplot()
+    extent = (0.0, width_um, height_um, 0.0)
+    image = axes.imshow(plane.values, cmap="gray", vmin=limits[0], vmax=limits[1], extent=extent)
+    if phases and plane.labels is not None:
+        axes.imshow(_overlay(plane.labels), extent=extent, interpolation="nearest")
+        _phase_legend(figure, plane.labels)
+    else:
+        values = plane.values[np.isfinite(plane.values)]
+        _colour_bar(axes, image, MU_LABEL, _extend(values, limits))
+    _scale_bar(axes, width_um, height_um)
+    axes.set(xlabel=f"{plane.across[1]} (µm)", ylabel=f"{plane.across[0]} (µm)", title=title)
+    return figure
+
+
+def thickness_figure(map_um: NDArray[Any], *, voxel_um: tuple[float, float]) -> "Figure":
+    """Draw the thickness of the lithium over the electrode.
+
+    Parameters
+    ----------
+    map_um : (n_y, n_x) array
+        Thickness of each column in µm; NaN where it was not measured.
+    voxel_um : (float, float)
+        Size of a column along y and x, in µm.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        With a colour bar in µm; columns that were not measured are hatched.
+    """
+    height_um, width_um = (n * v for n, v in zip(map_um.shape, voxel_um, strict=True))
+    figure = new_figure(_image_height(height_um / width_um))
+    axes = figure.add_subplot()
+    axes.patch.set(facecolor="#e6e6e6", hatch="////", edgecolor="#b3b3b3")
+    low, high = thickness_limits(map_um)
+    extent = (0.0, width_um, height_um, 0.0)
+    image = axes.imshow(map_um, cmap=THICKNESS_COLOURS, vmin=low, vmax=high, extent=extent, interpolation="nearest")
+    finite = map_um[np.isfinite(map_um)]
+    _colour_bar(axes, image, "lithium thickness (µm)", _extend(finite, (low, high)))
+    axes.set(xlabel="x (µm)", ylabel="y (µm)")
+    return figure
+
+
+def thickness_limits(map_um: NDArray[Any]) -> tuple[float, float]:
+    """Return the ends of the colour bar: zero (or the least value, if negative) to the 99.5th percentile.
+
+    Parameters
+    ----------
+    map_um : (n_y, n_x) array
+        Thickness in µm; NaN where not measured.
+
+    Returns
+    -------
+    (float, float)
+        In µm.
+    """
+    finite = map_um[np.isfinite(map_um)]
+    if not finite.size:
+        return 0.0, 1.0
+    low, high = min(0.0, float(np.percentile(finite, 0.5))), float(np.percentile(finite, 99.5))
+    return low, high if high > low else low + 1.0
+
+
+def new_figure(height_in: float, *, width_in: float = WIDTH_IN) -> "Figure":
+    """Return an empty figure that belongs to no window and no global state.
+
+    Parameters
+    ----------
+    height_in : float
+        Height in inches.
+    width_in : float
+        Width in inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        With the layout kept free of overlaps.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width_in, height_in), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _image_height(ratio: float) -> float:
+    """Height of a figure in inches for an image of the given height over width."""
+    return min(max(0.7 * WIDTH_IN * ratio, 0.9), 1.6 * WIDTH_IN) + 0.75
+
+
+def _colour_bar(axes: "Axes", image: Any, label: str, extend: str) -> None:
+    """Set a colour bar beside the image, of its height, with arrows where values lie beyond its ends."""
+    place = axes.inset_axes((1.04, 0.0, 0.045, 1.0))
+    axes.figure.colorbar(image, cax=place, extend=extend, extendfrac=0.04).set_label(label)
+
+
+def _extend(values: NDArray[Any], limits: tuple[float, float]) -> str:
+    below = values.size > 0 and bool(values.min() < limits[0])
+    above = values.size > 0 and bool(values.max() > limits[1])
+    return {(True, True): "both", (True, False): "min", (False, True): "max"}.get((below, above), "neither")
+
+
+def _overlay(labels: NDArray[Any]) -> NDArray[Any]:
+    """(rows, columns, 4) colours: phases half transparent, outside and unlabelled voxels clear."""
+    table = np.zeros((256, 4))
+    for phase, colour in COLOURS.items():
+        if phase != Phase.OUTSIDE:
+            table[phase] = [*(byte / 255 for byte in bytes.fromhex(colour[1:])), 0.6]
+    return table[labels]
+
+
+def _phase_legend(figure: "Figure", labels: NDArray[Any]) -> None:
+    from matplotlib.patches import Patch
+
+    present = [phase for phase in Phase if phase != Phase.OUTSIDE and (labels == phase).any()]
+    patches = [Patch(facecolor=COLOURS[p], edgecolor=INK, linewidth=0.5, label=p.name.lower()) for p in present]
+    if patches:
+        figure.legend(handles=patches, loc="outside lower center", ncols=3, frameon=False)
+
+
+def _scale_bar(axes: "Axes", width_um: float, height_um: float) -> None:
+    """Draw a bar of 1, 2 or 5 times a power of ten, about a quarter of the width, at the lower right."""
+    from matplotlib.patheffects import withStroke
+
+    decade = 10 ** math.floor(math.log10(width_um / 4))
+    length = max(step * decade for step in (1, 2, 5) if step * decade <= width_um / 4)
+    right, base = 0.95 * width_um, height_um - 0.06 * max(height_um, width_um / 3)
+    outline = [withStroke(linewidth=4, foreground="black")]
+    axes.plot([right - length, right], [base, base], color="white", linewidth=2.5, path_effects=outline)
+    axes.annotate(
+        f"{length:g} µm",
+        (right - length / 2, base),
+        (0, 6),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        color="white",
+        fontsize=9,
+        bbox={"facecolor": "black", "alpha": 0.65, "linewidth": 0, "pad": 1.5},
+    )
