@@ -1,7 +1,13 @@
 """A run folder as a run leaves it, small and made by hand, and a browser to open its report in."""
 
+import base64
 import json
-from collections.abc import Callable
+import os
+import select
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -156,3 +162,137 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
 def run_dir(make_run: Callable[..., Path]) -> Path:
     """A complete run folder: two gases, labels, thickness map, every number."""
     return make_run()
+
+
+class Browser:
+    """Headless Chromium, spoken to over its DevTools pipe, with every request and complaint written down."""
+
+    FLAGS = (
+        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+        "--disable-component-update --disable-sync --disable-dev-shm-usage --remote-debugging-pipe"
+    )
+
+    def __init__(self, program: str, profile: Path) -> None:
+        read_end, self._to = os.pipe()
+        self._from, write_end = os.pipe()
+        command = f'exec "$0" {self.FLAGS} --user-data-dir="$1" about:blank 3<&{read_end} 4>&{write_end}'
+        self._process = subprocess.Popen(
+            ["bash", "-c", command, program, str(profile)],
+            pass_fds=(read_end, write_end),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(read_end)
+        os.close(write_end)
+        self._buffer, self._last, self._session = b"", 0, ""
+        self.events: list[dict[str, Any]] = []
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Network", "Log"):
+            self.call(f"{domain}.enable")
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Call a DevTools method and wait for its answer."""
+        self._last += 1
+        message: dict[str, Any] = {"id": self._last, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._to, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._next(30)
+            if answer.get("id") == self._last:
+                if "error" in answer:
+                    raise RuntimeError(f"{method}: {answer['error']}")
+                return answer["result"]
+            self.events.append(answer)
+
+    def open(self, page: Path, *, width: int, height: int = 1000, scripts: bool = True) -> None:
+        """Open a file in a window of the given width, with fresh records; wait until it has settled."""
+        self.events.clear()
+        self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        self.call("Emulation.setDeviceMetricsOverride", **size)
+        self.call("Page.navigate", url=page.as_uri())
+        until = time.monotonic() + 30
+        while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
+            self.events.append(self._next(until - time.monotonic()))
+
+    def evaluate(self, expression: str) -> Any:
+        """Return the value of a JavaScript expression; promises are waited for."""
+        answer = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        if "exceptionDetails" in answer:
+            raise RuntimeError(f"{expression}: {answer['exceptionDetails']}")
+        return answer["result"].get("value")
+
+    def wait_for(self, expression: str, *, seconds: float = 30) -> Any:
+        """Evaluate again and again until the expression is true."""
+        until = time.monotonic() + seconds
+        while not (value := self.evaluate(expression)):
+            if time.monotonic() > until:
+                raise TimeoutError(f"{expression} did not become true in {seconds} s")
+            time.sleep(0.1)
+        return value
+
+    def hover(self, x: float, y: float) -> None:
+        """Move the pointer there."""
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
+    def screenshot(self, file: Path, *, whole: bool = True) -> Path:
+        """Save what the page looks like, all its height by default."""
+        answer = self.call("Page.captureScreenshot", captureBeyondViewport=whole)
+        file.write_bytes(base64.b64decode(answer["data"]))
+        return file
+
+    @property
+    def complaints(self) -> list[str]:
+        """Errors and warnings of the console, uncaught exceptions, refused resources."""
+        found = []
+        for event in self.events:
+            parameters = event.get("params", {})
+            if event.get("method") == "Runtime.exceptionThrown":
+                found.append(json.dumps(parameters["exceptionDetails"]))
+            elif event.get("method") == "Runtime.consoleAPICalled" and parameters["type"] in ("error", "warning"):
+                found.append(json.dumps(parameters["args"]))
+            elif event.get("method") == "Log.entryAdded" and parameters["entry"]["level"] != "verbose":
+                found.append(json.dumps(parameters["entry"]))
+        return found
+
+    @property
+    def requests(self) -> list[str]:
+        """Addresses asked for, beside the page itself and what it carries in itself."""
+        sent = [e for e in self.events if e.get("method") == "Network.requestWillBeSent"]
+        urls = [event["params"]["request"]["url"] for event in sent]
+        return [url for url in urls if not url.startswith(("file:", "data:", "blob:", "about:"))]
+
+    def close(self) -> None:
+        """End the browser."""
+        os.close(self._to)  # the end of the pipe ends the browser
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(10)
+        os.close(self._from)
+
+    def _next(self, seconds: float) -> dict[str, Any]:
+        while b"\0" not in self._buffer:
+            ready, _, _ = select.select([self._from], [], [], max(seconds, 0))
+            part = os.read(self._from, 1 << 20) if ready else b""
+            if not part:
+                raise TimeoutError(f"the browser said nothing for {seconds:.0f} s or has ended")
+            self._buffer += part
+        message, _, self._buffer = self._buffer.partition(b"\0")
+        return json.loads(message)
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A headless Chromium; skips where there is none, fails where XELITH_REQUIRE names `browser`."""
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        if "browser" in os.environ.get("XELITH_REQUIRE", "").split(","):
+            pytest.fail("no Chromium on the path (XELITH_REQUIRE names browser)")
+        pytest.skip("no Chromium on the path")
+    browser = Browser(program, tmp_path_factory.mktemp("chromium"))
+    yield browser
+    browser.close()
