@@ -217,7 +217,9 @@ def _print(renderable: Any) -> None:
 
 def main() -> None:
     """Run the command line; exit status 0 only on success, 2 where the input is at fault."""
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=os.environ.get("XELITH_LOG", "WARNING"))
+    terminal = logging.StreamHandler()
+    terminal.setLevel(os.environ.get("XELITH_LOG", "WARNING").upper())
+    logging.basicConfig(format="%(levelname)s: %(message)s", handlers=[terminal])
     try:
         app(standalone_mode=False)
     except click.exceptions.Exit as exit_:
