@@ -1,4 +1,4 @@
-"""`xelith check`: is a configuration valid, are its files there, and what will it take?"""
+"""`xelith check`: whether a configuration is valid, its files are there, and what it will take."""
 
 import shutil
 from dataclasses import dataclass, field

@@ -174,7 +174,7 @@ def reconstruct(job: Job, ledger: Ledger, source_mark: str) -> Reconstructed:
     """
     check_job(job)
     layout = plan_layout(
-        (job.selection.shape[1], *[job.selection.shape[2]] * 2),
+        (job.selection.shape[1], job.selection.shape[2], job.selection.shape[2]),
         voxel_um=job.voxel_um,
         most_levels=job.levels,
         slab=job.blocks.slab,

@@ -115,7 +115,7 @@ def check_chain(steps: tuple[Step, ...]) -> None:
         If a step stands twice or before one it builds on, or no reconstruction stands last.
     """
     order = {kind: place for place, kind in enumerate(STEPS)}
-    names = [kind.model_fields["step"].default for kind in map(type, steps)]
+    names = [step.model_dump()["step"] for step in steps]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"step {twice} stands {names.count(twice)} times; keep one")

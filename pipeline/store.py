@@ -186,8 +186,12 @@ def register_label(image_path: Path, name: str) -> None:
     """
     group = zarr.open_group(image_path / "labels", mode="a", zarr_format=3)
     ome = dict(group.attrs.get("ome", {"version": "0.5", "labels": []}))  # type: ignore[arg-type]
-    ome["labels"] = sorted({*ome.get("labels", []), name})
+    ome["labels"] = sorted({*_names(ome.get("labels")), name})
     group.attrs["ome"] = ome
+
+
+def _names(value: Any) -> list[str]:
+    return [str(name) for name in value] if isinstance(value, list) else []
 
 
 def write_slab(group_path: Path, layout: ImageLayout, slab: Block, values: NDArray[Any]) -> None:

@@ -132,7 +132,8 @@ def test_check_imports_nothing_heavy(scan, tmp_path):
     code = (
         "import sys; from pathlib import Path; from xelith.pipeline.checking import check_config\n"
         f"check_config(Path({str(config)!r}))\n"
-        "print([m for m in ('numba', 'dask', 'zarr', 'torch', 'matplotlib', 'skimage', 'CoolProp') if m in sys.modules])"
+        "heavy = ('numba', 'dask', 'zarr', 'torch', 'matplotlib', 'skimage', 'CoolProp')\n"
+        "print([m for m in heavy if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
