@@ -39,13 +39,15 @@ RECORD = {
 }
 
 
-def recognises(path: Path) -> bool:
+def recognises(path: Path, hints: Hints) -> bool:
     """Tell whether an HDF5 file is laid out as DataExchange.
 
     Parameters
     ----------
     path : Path
         An HDF5 file.
+    hints : Hints
+        Not looked at.
 
     Returns
     -------

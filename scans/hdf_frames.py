@@ -1,6 +1,8 @@
 """Frames of an HDF5 dataset, read from the file at each slice."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -61,21 +63,17 @@ class HdfFrames:
         result = np.empty(window_shape(where), self.dtype)
         if not result.size:
             return result
-        with open_hdf(self.path) as file:
-            try:
-                data = file[self.dataset]
-                if data.shape != self.stored_shape:
-                    raise ScanError(f"{self.path}:{self.dataset} changed from {self.stored_shape} to {data.shape}")
-                place = 0
-                for start, stop in self._runs(where[0]):
-                    part = (slice(place, place + stop - start),)
-                    data.read_direct(result, (slice(start, stop), *where[1:]), part)
-                    place += stop - start
-            except (OSError, RuntimeError, KeyError) as error:
-                reason = " ".join(str(error).split())
+        with open_hdf(self.path) as file, reading(self.path, self.dataset):
+            data = file[self.dataset]
+            if data.shape != self.stored_shape:
                 raise ScanError(
-                    f"{self.path}:{self.dataset} cannot be read ({reason}); the file is damaged: copy it again"
-                ) from error
+                    f"{self.path}:{self.dataset} changed from {self.stored_shape} to {data.shape}; start anew"
+                )
+            place = 0
+            for start, stop in self._runs(where[0]):
+                part = (slice(place, place + stop - start),)
+                data.read_direct(result, (slice(start, stop), *where[1:]), part)
+                place += stop - start
         return result
 
     def _runs(self, frames: slice) -> list[tuple[int, int]]:
@@ -85,6 +83,78 @@ class HdfFrames:
         chosen = self.indices[frames]
         breaks = np.flatnonzero(np.diff(chosen) != 1) + 1
         return [(int(part[0]), int(part[-1]) + 1) for part in np.split(chosen, breaks)]
+
+
+@dataclass(frozen=True, eq=False)
+class HdfFrameList:
+    """Frames that are datasets of their own in one HDF5 file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    datasets : tuple of str
+        Path of each frame's dataset, of shape (1, n_rows, n_cols).
+    frame_shape : tuple of 2 int
+        (n_rows, n_cols).
+    stored_dtype : numpy.dtype
+        Type of the datasets.
+    """
+
+    path: Path
+    datasets: tuple[str, ...]
+    frame_shape: tuple[int, int]
+    stored_dtype: np.dtype[Any]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(n_frames, n_rows, n_cols)."""
+        return len(self.datasets), *self.frame_shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values, in native byte order."""
+        return self.stored_dtype.newbyteorder("=")
+
+    def __getitem__(self, key: Key) -> NDArray[Any]:
+        """Read a part of the stack."""
+        where = window(key, self.shape)
+        result = np.empty(window_shape(where), self.dtype)
+        if not result.size:
+            return result
+        with open_hdf(self.path) as file:
+            for target, name in zip(result, self.datasets[where[0]], strict=True):
+                with reading(self.path, name):
+                    target[...] = file[name][(0, *where[1:])]
+        return result
+
+
+@contextmanager
+def reading(path: Path, dataset: str) -> Iterator[None]:
+    """Turn what HDF5 raises on damaged data into one line.
+
+    Parameters
+    ----------
+    path : Path
+        The file that is read.
+    dataset : str
+        Path of the dataset in it.
+
+    Yields
+    ------
+    None
+        Nothing.
+
+    Raises
+    ------
+    ScanError
+        If the block raises what h5py raises.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise ScanError(f"{path}:{dataset} cannot be read ({reason}); the file is damaged: copy it again") from error
 
 
 def hdf_frames(data: h5py.Dataset, *, indices: NDArray[np.int64] | None = None) -> HdfFrames:

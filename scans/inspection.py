@@ -44,7 +44,7 @@ class Inspection:
     flats_taken : dict or None
         How many flats were taken `before`, `during` and `after` the projections.
     angles : dict or None
-        `count`, `first_deg`, `last_deg`, `step_deg` (median), `range_deg` (with one step after the last),
+        `count`, `first_deg`, `last_deg`, `step_deg` (median), `coverage_deg` (ends apart, and one step),
         `order` (rising, falling or mixed), `even` (all steps the same to 0.001 degrees).
     geometry : dict
         `beam` and its fields; of a cone beam also `magnification` and `voxel_um`.
@@ -192,12 +192,12 @@ def angle_facts(theta: NDArray[np.float64]) -> dict[str, Any]:
     facts: dict[str, Any] = {"count": len(theta), "first_deg": round(float(degrees[0]), 6)}
     facts["last_deg"] = round(float(degrees[-1]), 6)
     if not steps.size:
-        return facts | {"step_deg": None, "range_deg": None, "order": None, "even": None}
+        return facts | {"step_deg": None, "coverage_deg": None, "order": None, "even": None}
     step = float(np.median(steps))
     order = "rising" if np.all(steps > 0) else "falling" if np.all(steps < 0) else "mixed"
     return facts | {
         "step_deg": round(step, 6),
-        "range_deg": round(float(np.ptp(degrees)) + abs(step), 4),
+        "coverage_deg": round(float(np.ptp(degrees)) + abs(step), 4),
         "order": order,
         "even": bool(np.all(np.abs(steps - step) <= EVEN_DEG)),
     }

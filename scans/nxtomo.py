@@ -32,13 +32,15 @@ CONE_FIELDS = ("row_px", "direction", "detector_tilt_rad", "detector_pitch_rad",
 ENERGY = ("instrument/beam/incident_energy", "beam/incident_energy", "instrument/monochromator/energy")
 
 
-def recognises(path: Path) -> bool:
+def recognises(path: Path, hints: Hints) -> bool:
     """Tell whether an HDF5 file is laid out as NXtomo.
 
     Parameters
     ----------
     path : Path
         An HDF5 file.
+    hints : Hints
+        Not looked at.
 
     Returns
     -------

@@ -3,18 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
-from . import data_exchange, nxtomo, tiff_stack
+from . import als832, ctsimu, data_exchange, described, nxtomo, tiff_stack, txrm, xtekct
 from .contents import Kind, content_kind
 from .errors import ScanError
 from .geometry import Geometry
 from .hints import Hints, geometry_from, hints_from, merged, theta_from
 from .notes import Notes, note, with_notes
 from .scan import Scan
-from .sidecar import find_sidecar, held_path, read_angles, sidecar_hints
+from .sidecar import find_sidecar, held_path, is_sidecar, load_mapping, read_angles, sidecar_hints
 from .sources import open_frames
 
 
@@ -29,21 +29,28 @@ class Reader:
     kinds : tuple of str
         Kinds of content (see `contents.content_kind`) that it can be.
     recognises : callable
-        Takes a path of one of the kinds, tells whether it is this layout.
+        Takes a path of one of the kinds and the hints, tells whether it is this layout.
     read : callable
         Takes the path and the hints, returns the scan.
     """
 
     name: str
     kinds: tuple[Kind, ...]
-    recognises: Callable[[Path], bool]
+    recognises: Callable[[Path, Hints], bool]
     read: Callable[[Path, Hints], Scan]
 
 
 READERS: tuple[Reader, ...] = (
+    Reader(xtekct.FORMAT, ("text",), xtekct.recognises, xtekct.read),
+    Reader(ctsimu.FORMAT, ("text",), ctsimu.recognises, ctsimu.read),
+    Reader(tiff_stack.FORMAT, ("folder",), tiff_stack.recognises, tiff_stack.read),
+    Reader(described.FORMAT, get_args(Kind), described.recognises, described.read),
     Reader(nxtomo.FORMAT, ("hdf5",), nxtomo.recognises, nxtomo.read),
     Reader(data_exchange.FORMAT, ("hdf5",), data_exchange.recognises, data_exchange.read),
-    Reader(tiff_stack.FORMAT, ("tiff", "folder"), tiff_stack.recognises, tiff_stack.read),
+    Reader(als832.FORMAT, ("hdf5",), als832.recognises, als832.read),
+    Reader(tiff_stack.FORMAT, ("tiff",), tiff_stack.recognises, tiff_stack.read),
+    Reader(txrm.FORMAT, ("ole",), txrm.recognises, txrm.read),
+    Reader(described.NUMPY, ("numpy",), described.is_numpy, described.read_numpy),
 )
 """All readers, asked in this order."""
 
@@ -77,10 +84,10 @@ def open_scan(path: str | Path, **hints: Any) -> Scan:
     """
     path, user = Path(path), hints_from(hints)
     kind = content_kind(path)
-    sidecar = find_sidecar(path)
+    sidecar = path if kind == "text" and is_sidecar(path) else find_sidecar(path)
     known = user if sidecar is None else merged(user, sidecar_hints(sidecar))
     for reader in READERS:
-        if kind in reader.kinds and reader.recognises(path):
+        if kind in reader.kinds and reader.recognises(path, known):
             return with_hints(reader.read(path, known), known)
     raise ScanError(unknown_layout(path, kind))
 
@@ -99,6 +106,11 @@ def unknown_layout(path: Path, kind: Kind) -> str:
     -------
     str
         One line.
+
+    Raises
+    ------
+    ScanError
+        If it is a sidecar with a mistake in it.
     """
     reasons = {
         "empty": "is empty; it was not written: copy it again",
@@ -106,6 +118,8 @@ def unknown_layout(path: Path, kind: Kind) -> str:
         "hdf5": "is HDF5 without exchange/data or an NXtomo image_key; name its frames in a sidecar as file.h5:/path",
         "text": "is text and describes no scan; give a sidecar with projections, or a file of frames",
     }
+    if kind == "text":
+        load_mapping(path)  # says what is wrong with a sidecar that cannot be parsed
     names = ", ".join(reader.name for reader in READERS)
     return f"{path} {reasons.get(kind, f'is of no known layout; known are {names}')}"
 

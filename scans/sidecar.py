@@ -1,5 +1,6 @@
 """YAML and JSON files beside a scan that say what the scan's own file does not."""
 
+import json
 import logging
 import math
 import re
@@ -53,7 +54,9 @@ def load_mapping(path: Path) -> dict[str, Any]:
     if path.stat().st_size > MAX_BYTES:
         raise ScanError(f"{path} is {path.stat().st_size} bytes; a description of a scan has at most 1 MiB")
     try:
-        content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_PlainLoader)
+        text = path.read_text(encoding="utf-8-sig")
+        is_json = text.lstrip().startswith("{")  # YAML reads JSON too, but not with tabs
+        content = json.loads(text) if is_json else yaml.load(text, Loader=_PlainLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ScanError(f"{path} is no valid YAML or JSON ({reason}); correct it there") from error
@@ -80,6 +83,25 @@ def find_sidecar(path: Path) -> Path | None:
     else:
         names = [path.with_name(path.name + ".yaml"), path.with_suffix(".yaml"), path.with_suffix(".yml")]
     return next((name for name in names if name.is_file() and name != path), None)
+
+
+def is_sidecar(path: Path) -> bool:
+    """Tell whether a text file is a sidecar that says where its projections lie.
+
+    Parameters
+    ----------
+    path : Path
+        A text file.
+
+    Returns
+    -------
+    bool
+        True if it is YAML or JSON with a key `projections`.
+    """
+    try:
+        return "projections" in load_mapping(path)
+    except ScanError:
+        return False
 
 
 def sidecar_hints(path: Path) -> Hints:

@@ -1,7 +1,7 @@
 """TIFF stacks: a folder of frames or one file of many pages, flats and darks by their names."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,20 +24,26 @@ BEFORE_WORDS = {"before", "pre", "start", "first"}
 ANGLE_NAMES = ("theta.txt", "theta.csv", "angles.txt", "angles.csv", "theta_deg.txt", "theta_rad.txt")
 
 
-def recognises(path: Path) -> bool:
+def recognises(path: Path, hints: Hints) -> bool:
     """Tell whether a path is a TIFF file or a folder of TIFF files.
 
     Parameters
     ----------
     path : Path
         A TIFF file or a folder.
+    hints : Hints
+        Its `projections` may lie elsewhere.
 
     Returns
     -------
     bool
         True for a file; for a folder, if it or a folder in it holds TIFF files.
     """
-    return not path.is_dir() or bool(tiff_files(path)) or any(tiff_files(below) for below in folders(path))
+    if not path.is_dir():
+        return True
+    if isinstance(hints.projections, Mapping) or ".h5:/" in str(hints.projections):
+        return False
+    return bool(tiff_files(path)) or any(tiff_files(below) for below in folders(path))
 
 
 def read(path: Path, hints: Hints) -> Scan:
