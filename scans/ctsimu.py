@@ -91,7 +91,9 @@ def read(path: Path, hints: Hints) -> Scan:
         )
         scenario = load_mapping(target)
         theta = angles(scenario, target, frames.shape[0], notes)
-        geometry = read_geometry(scenario, target, frames.shape, notes)
+        geometry, direction = read_geometry(scenario, target, frames.shape, notes)
+        if theta is not None and isinstance(geometry, ParallelBeam):
+            theta = direction * theta  # a parallel beam has no field for the direction
     voltage = quantity(scenario, "source", "voltage")
     return Scan(
         projections=frames,
@@ -298,7 +300,9 @@ def length_mm(value: float, unit: str | None) -> float:
         return math.nan
 
 
-def read_geometry(scenario: Mapping[str, Any], path: Path, shape: tuple[int, int, int], notes: Notes) -> Geometry:
+def read_geometry(
+    scenario: Mapping[str, Any], path: Path, shape: tuple[int, int, int], notes: Notes
+) -> tuple[Geometry, int]:
     """Return the geometry of a scenario whose detector is square to the beam.
 
     Parameters
@@ -314,8 +318,8 @@ def read_geometry(scenario: Mapping[str, Any], path: Path, shape: tuple[int, int
 
     Returns
     -------
-    ParallelBeam or ConeBeam
-        With the axis and the central row where the vectors put them.
+    tuple of (ParallelBeam or ConeBeam, int)
+        With the axis and the central row where the vectors put them; and the direction of the turn, +1 or -1.
 
     Raises
     ------
@@ -338,24 +342,25 @@ def read_geometry(scenario: Mapping[str, Any], path: Path, shape: tuple[int, int
             note(notes, f"{path}: deviations of the {name} are not applied; give geometry as a hint if they matter")
     if abs(axis @ u) > SQUARE or abs(axis @ w) > SQUARE or abs(w @ u) > SQUARE:
         raise ScanError(f"{path} has a detector that is not square to beam and axis; give geometry as a hint")
+    clockwise = str(section(scenario, "acquisition", path).get("direction", "CCW")).upper() == "CW"
+    direction = (1 if clockwise else -1) * (1 if axis @ v < 0 else -1)  # rows grow against the axis, or along it
     if section(section(scenario, "geometry", path), "source", path).get("type") == "parallel":
         across = float((stage - detector) @ u) / pixel_mm
-        return ParallelBeam(pixel_mm * 1e3, (shape[2] - 1) / 2 + across)
+        return ParallelBeam(pixel_mm * 1e3, (shape[2] - 1) / 2 + across), direction
     far, near = float((detector - source) @ w), float((stage - source) @ w)
     if not 0 < near <= far:
         raise ScanError(f"{path} has the axis {near:g} mm and the detector {far:g} mm from the source; swap them")
     column_mm = float((source + (stage - source) * far / near - detector) @ u)
     row_mm = float((source - detector) @ v)
-    up = -float(np.sign(axis @ v))  # +1 where rows grow downwards along the axis of rotation
-    clockwise = str(section(scenario, "acquisition", path).get("direction", "CCW")).upper() == "CW"
-    return ConeBeam(
+    cone = ConeBeam(
         pixel_um=pixel_mm * 1e3,
         source_axis_mm=near,
         source_detector_mm=far,
         centre_px=(shape[2] - 1) / 2 + column_mm / pixel_mm,
         row_px=(shape[1] - 1) / 2 + row_mm / pixel_mm,
-        direction=int(up) * (1 if clockwise else -1),
+        direction=direction,
     )
+    return cone, direction
 
 
 def unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:
