@@ -1,0 +1,122 @@
+"""Lithium by Faraday's law, to the voxel: scale a rough film until its voxels hold the charge."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+
+from ..materials import lithium
+
+
+def lithium_voxels(areal_capacity_mah_per_cm2: float, columns: int, voxel_um: float) -> int:
+    """Return how many voxels of dense lithium a charge plates.
+
+    Parameters
+    ----------
+    areal_capacity_mah_per_cm2 : float
+        Charge over electrode area in mAh cm^-2, not negative.
+    columns : int
+        Columns of voxels of the electrode.
+    voxel_um : float
+        Edge of a voxel in µm.
+
+    Returns
+    -------
+    int
+        Number of voxels, rounded to the nearest whole one.
+
+    Raises
+    ------
+    ValueError
+        If the charge is negative.
+    """
+    if not areal_capacity_mah_per_cm2 >= 0:
+        raise ValueError(
+            f"areal capacity is {areal_capacity_mah_per_cm2} mAh/cm2; give 0 or more (plating is positive)"
+        )
+    return round(lithium.thickness_um(areal_capacity_mah_per_cm2) / voxel_um * columns)
+
+
+def film_columns(
+    relief: NDArray[np.float64], where: NDArray[np.bool_], voxels: int, *, counted: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Return whole-voxel column heights of a rough film that holds exactly a given number of voxels.
+
+    The relief is shifted up or down until its positive part holds the volume, and the fractions of a voxel are
+    dealt out by the largest remainder.
+
+    Parameters
+    ----------
+    relief : (n, n) array of float64
+        Height of the film's surface over its mean, in voxels.
+    where : (n, n) array of bool
+        Columns that may hold film; the others stay empty.
+    voxels : int
+        Volume to place in the columns that are counted, in voxels.
+    counted : (n, n) array of bool
+        Columns of the electrode; the others (outside the tube) follow the relief and are not counted.
+
+    Returns
+    -------
+    (n, n) array of int64
+        Height of each column in voxels.
+
+    Raises
+    ------
+    ValueError
+        If no counted column may hold film.
+    """
+    if voxels == 0:
+        return np.zeros(relief.shape, dtype=np.int64)
+    bearing = where & counted
+    heights = relief[bearing]
+    if heights.size == 0:
+        raise ValueError("no column of the electrode may hold film; leave some of it free of bare spots")
+    mean = voxels / heights.size
+    low, high = mean - heights.max() - 1.0, mean - heights.min() + 1.0
+    shift = brentq(lambda s: np.maximum(heights + s, 0).sum() - voxels, low, high, xtol=1e-12, maxiter=200)
+    exact = np.where(where, np.maximum(relief + shift, 0), 0.0)
+    whole = np.floor(exact).astype(np.int64)
+    missing = voxels - int(whole[bearing].sum())
+    index = np.flatnonzero(bearing)
+    remainder = (exact - whole).ravel()[index]
+    # A stable sort breaks ties by place, so that the result does not depend on the machine.
+    dealt = index[np.argsort(-remainder, kind="stable")[:missing]]
+    whole.ravel()[dealt] += 1
+    return whole
+
+
+def stack_layers(heights: list[NDArray[np.int64]], codes: list[int], n_z: int, *, fill: int) -> NDArray[np.uint8]:
+    """Return labels of layers lying on each other, column by column from z = 0 up.
+
+    Parameters
+    ----------
+    heights : list of (n, n) array of int64
+        Height of each layer in voxels, not negative.
+    codes : list of int
+        Label of each layer.
+    n_z : int
+        Slices of the result.
+    fill : int
+        Label above the last layer.
+
+    Returns
+    -------
+    (n_z, n, n) array of uint8
+        Labels, in memory with z running fastest, as the projector reads them.
+
+    Raises
+    ------
+    ValueError
+        If a height is negative or the layers are higher than the cell.
+    """
+    for height, code in zip(heights, codes, strict=True):
+        if height.min() < 0:
+            raise ValueError(f"layer {code} is {height.min()} voxels thick in places; give layers of 0 or more")
+    tops = np.cumsum(heights, axis=0)
+    if tops[-1].max() > n_z:
+        raise ValueError(f"the layers are up to {tops[-1].max()} voxels high, the cell {n_z}; give a taller cell")
+    z = np.arange(n_z)
+    labels = np.full((*tops.shape[1:], n_z), fill, dtype=np.uint8)
+    for top, code in zip(tops[::-1], codes[::-1], strict=True):
+        labels[z < top[..., None]] = code
+    return np.moveaxis(labels, 2, 0)

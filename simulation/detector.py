@@ -1,0 +1,212 @@
+"""The detector: photons in, whole counts out, with the faults that flat fields mend and those they do not."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .morphology import gaussian_field
+from .noise import poisson_counts, stream
+
+_PATTERN, _FLAT, _DARK, _VIEW = range(4)
+"""Purposes of the random streams; each frame of each purpose has its own."""
+
+
+@dataclass(frozen=True)
+class Detector:
+    """An integrating detector of square pixels that stores 16-bit counts.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows, along the rotation axis.
+    n_cols : int
+        Columns, across it.
+    pixel_um : float
+        Pixel at the sample in µm, above 0.
+    blur_px : float
+        Standard deviation of the blur of focal spot and scintillator, in pixels, not negative. It acts on expected
+        counts.
+    dark_counts : float
+        Mean offset in counts, not negative.
+    read_noise_counts : float
+        Standard deviation of the read-out in counts, not negative.
+    gain_std : float
+        Standard deviation of the pixels' gain, dimensionless; flats measure it.
+    drift_std : float
+        Standard deviation of each pixel's change of gain after the flats, dimensionless: ring artefacts.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+    """
+
+    n_rows: int
+    n_cols: int
+    pixel_um: float
+    blur_px: float = 0.5
+    dark_counts: float = 100.0
+    read_noise_counts: float = 3.0
+    gain_std: float = 0.02
+    drift_std: float = 0.0005
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if self.n_rows < 1 or self.n_cols < 1:
+            raise ValueError(f"the detector has {self.n_rows} x {self.n_cols} pixels; give at least one each way")
+        if not self.pixel_um > 0:
+            raise ValueError(f"the pixel is {self.pixel_um} µm; give more than 0 µm")
+        for name in ("blur_px", "dark_counts", "read_noise_counts", "gain_std", "drift_std"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} of the detector is {getattr(self, name)}; give 0 or more")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_rows, n_cols)."""
+        return self.n_rows, self.n_cols
+
+
+@dataclass(frozen=True, eq=False)
+class Patterns:
+    """What is fixed about a detector and its beam for the whole of a scan.
+
+    Parameters
+    ----------
+    beam : (n_rows, n_cols) array of float32
+        Photons of the open beam over their mean, dimensionless.
+    gain : (n_rows, n_cols) array of float32
+        Counts per photon while flats are taken.
+    drifted_gain : (n_rows, n_cols) array of float32
+        Counts per photon while projections are taken.
+    dark : (n_rows, n_cols) array of float32
+        Mean offset in counts.
+    """
+
+    beam: NDArray[np.float32]
+    gain: NDArray[np.float32]
+    drifted_gain: NDArray[np.float32]
+    dark: NDArray[np.float32]
+
+
+def patterns(detector: Detector, *, seed: int) -> Patterns:
+    """Draw the fixed patterns of a detector.
+
+    Parameters
+    ----------
+    detector : Detector
+        The detector.
+    seed : int
+        Seed of the scan, not negative.
+
+    Returns
+    -------
+    Patterns
+        A smooth beam profile of a few per cent, gain and offset of every pixel.
+    """
+    generator = stream(seed, _PATTERN, 0)
+    beam = 1 + 0.02 * gaussian_field(detector.shape, 0.5 * max(detector.shape), generator)
+    gain = 1 + detector.gain_std * generator.standard_normal(detector.shape)
+    drift = 1 + detector.drift_std * generator.standard_normal(detector.shape)
+    dark = detector.dark_counts + np.sqrt(detector.dark_counts) * 0.1 * generator.standard_normal(detector.shape)
+    gain = np.maximum(gain, 0.1)
+    arrays = (np.maximum(beam, 0.5), gain, gain * drift, np.maximum(dark, 0.0))
+    return Patterns(*(array.astype(np.float32) for array in arrays))
+
+
+def expose_flat(detector: Detector, fixed: Patterns, photons: float, *, seed: int, index: int) -> NDArray[np.uint16]:
+    """Take a frame of the open beam.
+
+    Parameters
+    ----------
+    detector : Detector
+        The detector.
+    fixed : Patterns
+        Its patterns.
+    photons : float
+        Mean photons per pixel.
+    seed : int
+        Seed of the scan.
+    index : int
+        Which flat.
+
+    Returns
+    -------
+    (n_rows, n_cols) array of uint16
+        Counts.
+    """
+    generator = stream(seed, _FLAT, index)
+    return _read_out(detector, fixed.beam * np.float32(photons), fixed.gain, fixed.dark, generator)
+
+
+def expose_dark(detector: Detector, fixed: Patterns, *, seed: int, index: int) -> NDArray[np.uint16]:
+    """Take a frame with the shutter closed.
+
+    Parameters
+    ----------
+    detector : Detector
+        The detector.
+    fixed : Patterns
+        Its patterns.
+    seed : int
+        Seed of the scan.
+    index : int
+        Which dark.
+
+    Returns
+    -------
+    (n_rows, n_cols) array of uint16
+        Counts.
+    """
+    generator = stream(seed, _DARK, index)
+    return _read_out(detector, np.zeros_like(fixed.beam), fixed.gain, fixed.dark, generator)
+
+
+def expose_view(
+    detector: Detector,
+    fixed: Patterns,
+    transmitted: NDArray[np.float32],
+    photons: float,
+    *,
+    seed: int,
+    index: int,
+) -> NDArray[np.uint16]:
+    """Take a projection.
+
+    Parameters
+    ----------
+    detector : Detector
+        The detector.
+    fixed : Patterns
+        Its patterns.
+    transmitted : (n_rows, n_cols) array of float32
+        Expected intensity over the open beam's, dimensionless, blur included.
+    photons : float
+        Mean photons per pixel of the open beam.
+    seed : int
+        Seed of the scan.
+    index : int
+        Which view.
+
+    Returns
+    -------
+    (n_rows, n_cols) array of uint16
+        Counts.
+    """
+    generator = stream(seed, _VIEW, index)
+    expected = fixed.beam * transmitted * np.float32(photons)
+    return _read_out(detector, expected, fixed.drifted_gain, fixed.dark, generator)
+
+
+def _read_out(
+    detector: Detector,
+    expected: NDArray[np.float32],
+    gain: NDArray[np.float32],
+    dark: NDArray[np.float32],
+    generator: np.random.Generator,
+) -> NDArray[np.uint16]:
+    """Draw photons, amplify, add offset and read noise, round and saturate."""
+    photons = poisson_counts(expected, generator.random(expected.shape))
+    signal = photons * gain + dark
+    signal += detector.read_noise_counts * generator.standard_normal(expected.shape)
+    return np.clip(np.rint(signal), 0, np.iinfo(np.uint16).max).astype(np.uint16)
