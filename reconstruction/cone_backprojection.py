@@ -13,9 +13,7 @@ from .cone_kernels import LANES, TILE, backproject_lines
 from .cone_views import ViewFilter
 
 
-def add_views(
-    volume: Array, filtered: Array, theta: NDArray[np.float64], views: ViewFilter, grid: Grid
-) -> None:
+def add_views(volume: Array, filtered: Array, theta: NDArray[np.float64], views: ViewFilter, grid: Grid) -> None:
     """Back-project filtered views into a volume.
 
     Parameters
@@ -34,22 +32,19 @@ def add_views(
     if not isinstance(volume, np.ndarray):
         add_views_plainly(volume, filtered, theta, views, grid)
         return
-    geometry = views.geometry
-    voxels_per_pixel = _pixels_per_mm(views) * grid.voxel_mm / (geometry.source_axis_mm - views.radius_mm)
+    beam = views.beam
+    voxels_per_pixel = beam.pixels_per_mm * grid.voxel_mm / (beam.source_axis_mm - views.radius_mm)
     overhang = math.ceil(LANES * voxels_per_pixel) + 4
     rows = np.zeros((len(filtered), filtered.shape[2], filtered.shape[1] + 2 + overhang), np.float32)
 
-    def turn(view: int) -> None:
-        rows[view, :, 2 : 2 + filtered.shape[1]] = filtered[view].T
-
-    for _ in thread_map(turn, range(len(filtered))):
+    for _ in thread_map(partial(_turn_view, rows, filtered), range(len(filtered))):
         pass
-    beam = np.array(
+    setup = np.array(
         [
-            geometry.source_axis_mm,
-            _pixels_per_mm(views),
-            float(geometry.centre_px or 0) - views.columns[0],
-            float(geometry.row_px or 0) - views.rows[0] + 2,
+            beam.source_axis_mm,
+            beam.pixels_per_mm,
+            beam.centre_px - views.columns[0],
+            beam.row_px - views.rows[0] + 2,
             grid.voxel_mm,
             views.radius_mm,
         ]
@@ -57,8 +52,13 @@ def add_views(
     corner = np.array([grid.centres_mm(axis)[0] for axis in range(3)])
     turns = np.stack([np.cos(theta), np.sin(theta)], axis=1)
     lines = [(block.start, block.stop) for block in blocks(volume.shape[1], TILE)]
-    for _ in thread_map(partial(backproject_lines, volume, rows, turns, beam, corner), lines):
+    for _ in thread_map(partial(backproject_lines, volume, rows, turns, setup, corner), lines):
         pass
+
+
+def _turn_view(rows: NDArray[np.float32], filtered: NDArray[np.float32], view: int) -> None:
+    """Copy a view with its rows innermost, two rows of room before them."""
+    rows[view, :, 2 : 2 + filtered.shape[1]] = filtered[view].T
 
 
 def add_views_plainly(
@@ -80,19 +80,19 @@ def add_views_plainly(
         Voxels and window.
     """
     xp = array_namespace(volume, filtered)
-    geometry = views.geometry
+    beam = views.beam
     z, y, x = (xp.asarray(grid.centres_mm(axis)) for axis in range(3))
     y, x = y[:, None], x[None, :]
     inside = x**2 + y**2 <= views.radius_mm**2
     for view, angle in enumerate(theta):
         cosine, sine = math.cos(angle), math.sin(angle)
-        shrink = 1 / (geometry.source_axis_mm - x * sine + y * cosine)
-        column = geometry.centre_px - views.columns[0] + (x * cosine + y * sine) * _pixels_per_mm(views) * shrink
+        shrink = 1 / (beam.source_axis_mm - x * sine + y * cosine)
+        column = beam.centre_px - views.columns[0] + (x * cosine + y * sine) * beam.pixels_per_mm * shrink
         weight = xp.where(
-            inside & (column >= 0) & (column < filtered.shape[2] - 1), (geometry.source_axis_mm * shrink) ** 2, 0
+            inside & (column >= 0) & (column < filtered.shape[2] - 1), (beam.source_axis_mm * shrink) ** 2, 0
         )
         for k in range(len(z)):
-            row = geometry.row_px - views.rows[0] + z[k] * _pixels_per_mm(views) * shrink
+            row = beam.row_px - views.rows[0] + z[k] * beam.pixels_per_mm * shrink
             volume[k] += (weight * _bilinear(xp, filtered[view], row, column)).astype(xp.float32)
 
 
@@ -108,8 +108,3 @@ def _bilinear(xp: Any, image: Array, row: Array, column: Array) -> Array:
     upper = image[i, j] * (1 - g) + image[i, beside] * g
     lower = image[below, j] * (1 - g) + image[below, beside] * g
     return upper * (1 - f) + lower * f
-
-
-def _pixels_per_mm(views: ViewFilter) -> float:
-    """Pixels on the detector per mm of shift at 1 mm from the source."""
-    return views.geometry.source_detector_mm / (float(views.geometry.pixel_um or 0) / 1000)

@@ -81,9 +81,7 @@ def _gather_rows(builder: Any, source: Any, position: Any, lanes: int) -> Any:
     """Make a reader of rows at any positions from 0 up."""
     whole = builder.fptosi(position, ir.VectorType(INT32, lanes))
     part = builder.fsub(position, builder.sitofp(whole, ir.VectorType(FLOAT, lanes)))
-    places = [
-        builder.sext(builder.extract_element(whole, ir.Constant(INT32, k)), INT64) for k in range(lanes)
-    ]
+    places = [builder.sext(builder.extract_element(whole, ir.Constant(INT32, k)), INT64) for k in range(lanes)]
 
     def read(offset: Any) -> Any:
         lower = upper = ir.Constant(ir.VectorType(FLOAT, lanes), ir.Undefined)
@@ -177,16 +175,14 @@ def _add_column(sums, place, depth, rows, first, stride, v, m, near, far):  # ty
         part = np.float32(v - whole + back)
         offset = first + whole - back
         if step == 16:
-            _add_line16(sums, place + k, rows, offset, offset + stride, part, excess, near, far)
+            _add_line16(sums, place + k, rows, offset, offset + stride, part, excess, near, far)  # type: ignore[call-arg]
         elif step == 8:
-            _add_line8(sums, place + k, rows, offset, offset + stride, part, excess, near, far)
+            _add_line8(sums, place + k, rows, offset, offset + stride, part, excess, near, far)  # type: ignore[call-arg]
         elif step == 4:
-            _add_line4(sums, place + k, rows, offset, offset + stride, part, excess, near, far)
+            _add_line4(sums, place + k, rows, offset, offset + stride, part, excess, near, far)  # type: ignore[call-arg]
         else:
-            part = np.float32(v - whole)
-            _add_gathered(
-                sums, place + k, rows, first + whole, first + whole + stride, part, np.float32(m), near, far
-            )
+            part, slope, offset = np.float32(v - whole), np.float32(m), first + whole
+            _add_gathered(sums, place + k, rows, offset, offset + stride, part, slope, near, far)  # type: ignore[call-arg]
         v += m * (16 if step == 0 else step)
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
 
 from ..arrays import Array, array_namespace, thread_map
-from ..scans.geometry import ConeBeam
-from .cone_detector import Grid, is_straight, radius_of_view_mm, real_rows, rows_reached, straighten
+from .cone_detector import Beam, Grid, real_rows, rows_reached, straighten
 from .cone_weights import covered_arc, is_offset, redundancy_weights
 from .filters import padded_length, ramp_response
 
@@ -23,10 +23,8 @@ class ViewFilter:
 
     Parameters
     ----------
-    geometry : ConeBeam
-        The beam.
-    detector : (int, int)
-        Rows and columns of the detector.
+    beam : Beam
+        Beam and detector.
     weights : (n_theta, n_cols) array of float32
         Angle that each view stands for times the share of each ray, in rad.
     response : (n,) array of float32
@@ -39,8 +37,7 @@ class ViewFilter:
         Radius of the field of view.
     """
 
-    geometry: ConeBeam
-    detector: tuple[int, int]
+    beam: Beam
     weights: NDArray[np.float32]
     response: NDArray[np.float32]
     rows: tuple[int, int]
@@ -53,19 +50,15 @@ class ViewFilter:
         return 4 * (self.rows[1] - self.rows[0]) * (self.columns[1] - self.columns[0])
 
 
-def view_filter(
-    sizes: tuple[int, int, int], theta: NDArray[np.float64], geometry: ConeBeam, grid: Grid, window: str
-) -> ViewFilter:
+def view_filter(theta: NDArray[np.float64], beam: Beam, grid: Grid, window: str) -> ViewFilter:
     """Work out weights, filter, rows and columns for a scan and a window of its volume.
 
     Parameters
     ----------
-    sizes : (int, int, int)
-        Views, rows and columns of the scan.
     theta : (n_theta,) array
         Angles in rad, counted in the direction of `ConeBeam.direction` 1.
-    geometry : ConeBeam
-        Beam with all its fields.
+    beam : Beam
+        Beam and detector.
     grid : Grid
         Voxels and window.
     window : str
@@ -76,10 +69,8 @@ def view_filter(
     ViewFilter
         For `filtered_views`.
     """
-    _, n_rows, n_cols = sizes
     arc = covered_arc(theta)
-    pixel, centre = float(geometry.pixel_um or 0) / 1000, float(geometry.centre_px or 0)
-    gamma = np.arctan((np.arange(n_cols) - centre) * pixel / geometry.source_detector_mm)
+    gamma = np.arctan(beam.across_mm() / beam.source_detector_mm)
     needed = math.pi + 2 * float(np.abs(gamma).max())
     if not arc.is_full and arc.span_rad < needed - 2 * float(arc.width.max()):
         logger.warning(
@@ -88,18 +79,17 @@ def view_filter(
             math.degrees(needed),
         )
     is_one_sided = arc.is_full and is_offset(gamma)
-    radius = radius_of_view_mm(geometry, n_cols, is_offset=is_one_sided)
-    columns = (-1, n_cols + 1)
+    radius = beam.radius_mm(is_offset=is_one_sided)
+    columns = (-1, beam.n_cols + 1)
     if is_one_sided:
-        far = max(centre + 0.5, n_cols - 0.5 - centre)
-        columns = (min(-1, math.floor(centre - far)), max(n_cols + 1, math.ceil(centre + far) + 1))
+        far = max(beam.centre_px + 0.5, beam.n_cols - 0.5 - beam.centre_px)
+        first, last = math.floor(beam.centre_px - far), math.ceil(beam.centre_px + far)
+        columns = (min(columns[0], first), max(columns[1], last + 1))
     weights = redundancy_weights(arc, gamma) * arc.width[:, None]
-    response = ramp_response(padded_length(columns[1] - columns[0]), window)
-    response *= 10 * geometry.magnification / pixel  # per cm at the axis
-    return ViewFilter(
-        geometry, (n_rows, n_cols), weights.astype(np.float32), response.astype(np.float32),
-        rows_reached(geometry, grid, radius), columns, radius,
-    )  # fmt: skip
+    pixel_at_axis_cm = beam.pixel_mm * beam.source_axis_mm / beam.source_detector_mm / 10
+    response = ramp_response(padded_length(columns[1] - columns[0]), window) / pixel_at_axis_cm
+    rows = rows_reached(beam, grid, radius)
+    return ViewFilter(beam, weights.astype(np.float32), response.astype(np.float32), rows, columns, radius)
 
 
 def filtered_views(projections: Any, which: slice, views: ViewFilter) -> Array:
@@ -119,20 +109,20 @@ def filtered_views(projections: Any, which: slice, views: ViewFilter) -> Array:
     (n, rows, columns) array of float32
         Filtered views, in rad cm^-1, on the rows and columns that `views` names.
     """
-    start, stop = real_rows(views.geometry, views.detector, views.rows)
+    start, stop = real_rows(views.beam, views.rows)
     part = projections[which, start:stop]
     xp = array_namespace(part)
     part = part.astype(xp.float32)
     measured = (max(views.rows[0], start), min(views.rows[1], stop))
-    if not is_straight(views.geometry):
+    if not views.beam.is_straight:
         measured = views.rows
-        part = straighten(part, views.geometry, measured, start)
+        part = straighten(part, views.beam, measured, start)
     elif measured[0] >= measured[1]:
         measured = (start, stop)
     else:
         part = part[:, measured[0] - start : measured[1] - start]
     weights = xp.asarray(views.weights[which])[:, None, :]
-    part = part * _cosine(xp, views, measured)[None]
+    part = part * _cosine(xp, views.beam, measured)[None]
     part *= weights
     result = _convolved(xp, part, views)
     if measured != views.rows:
@@ -141,20 +131,17 @@ def filtered_views(projections: Any, which: slice, views: ViewFilter) -> Array:
     return result
 
 
-def _cosine(xp: Any, views: ViewFilter, rows: tuple[int, int]) -> Array:
+def _cosine(xp: Any, beam: Beam, rows: tuple[int, int]) -> Array:
     """Cosine of the angle between each ray and the central one, (rows, n_cols)."""
-    geometry = views.geometry
-    pixel, distance = float(geometry.pixel_um or 0) / 1000, geometry.source_detector_mm
-    u = (xp.arange(views.detector[1], dtype=xp.float64) - geometry.centre_px) * pixel
-    v = (xp.arange(*rows, dtype=xp.float64) - geometry.row_px) * pixel
-    return (distance / xp.sqrt(distance**2 + u[None, :] ** 2 + v[:, None] ** 2)).astype(xp.float32)
+    u = beam.across_mm()
+    v = (np.arange(*rows) - beam.row_px) * beam.pixel_mm
+    distance = beam.source_detector_mm
+    return xp.asarray(distance / np.sqrt(distance**2 + u**2 + v[:, None] ** 2), dtype=xp.float32)
 
 
 def _convolved(xp: Any, part: Array, views: ViewFilter) -> Array:
     """Convolve every row with the ramp, on the columns that `views` names."""
-    fft = xp.fft
-    if xp.__name__.endswith("numpy"):
-        from scipy import fft  # keeps float32
+    fft: Any = scipy.fft if isinstance(part, np.ndarray) else xp.fft  # both keep float32
     n_pad = 2 * (len(views.response) - 1)
     n_wanted, before = views.columns[1] - views.columns[0], -views.columns[0]
     response = xp.asarray(views.response)

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-GAP_OF_A_FULL_SCAN = 3.0
-"""A scan is full if its largest gap is at most this many median gaps (golden-angle scans reach 2.7)."""
+from .parallel_beam import WIDE_GAP, WIDE_GAP_RAD
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,7 @@ class Arc:
 def covered_arc(theta: NDArray[np.floating]) -> Arc:
     """Find which part of the circle a scan covers, whatever the order and spacing of its views.
 
+    A gap wider than `WIDE_GAP` medians and `WIDE_GAP_RAD` ends a scan that does not go all the way round.
     Each view stands for half the gap to its neighbours on either side, so that a view taken twice (the
     last of a scan from 0 to 360 degrees with both ends) counts half each time.
 
@@ -63,7 +63,7 @@ def covered_arc(theta: NDArray[np.floating]) -> Arc:
     largest = int(np.argmax(gaps))
     others = np.delete(gaps, largest)
     others = others[others > 1e-9]
-    is_full = others.size == 0 or gaps[largest] <= GAP_OF_A_FULL_SCAN * np.median(others)
+    is_full = others.size == 0 or gaps[largest] <= max(WIDE_GAP * float(np.median(others)), WIDE_GAP_RAD)
     start = 0 if is_full else (largest + 1) % theta.size
     order, gaps = np.roll(order, -start), np.roll(gaps, -start)
     before = np.roll(gaps, 1)
@@ -78,9 +78,7 @@ def covered_arc(theta: NDArray[np.floating]) -> Arc:
     return Arc(beta, width, span)
 
 
-def parker_weights(
-    beta: NDArray[np.float64], gamma: NDArray[np.float64], span_rad: float
-) -> NDArray[np.float64]:
+def parker_weights(beta: NDArray[np.float64], gamma: NDArray[np.float64], span_rad: float) -> NDArray[np.float64]:
     """Share out the rays that a short scan measures twice.
 
     Parker's weights [1]_ with the overscan of Silver [2]_: the half angle of the fan in Parker's formula

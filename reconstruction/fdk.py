@@ -2,15 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..arrays import Array, array_namespace, blocks
 from ..scans.geometry import ConeBeam
 from .cone_backprojection import add_views
-from .cone_detector import Grid, checked_beam, radius_of_view_mm, real_rows, rows_reached
+from .cone_detector import Beam, Grid, checked_beam, real_rows, rows_reached
 from .cone_views import filtered_views, view_filter
 
 BATCH_BYTES = 64 * 2**20
@@ -76,8 +75,15 @@ def fdk(
     ----------
     .. [1] Feldkamp, Davis & Kress, Practical cone-beam algorithm, J. Opt. Soc. Am. A 1 (1984) 612.
     """
-    geometry, angles, grid = _prepared(projections, theta, geometry, voxel_um, shape, z_range, yx_range)
-    views = view_filter(projections.shape, angles, geometry, grid, window)
+    if len(projections.shape) != 3 or 0 in projections.shape:
+        raise ValueError(f"projections have shape {projections.shape}; give (n_theta, n_rows, n_cols), none of them 0")
+    n_theta, n_rows, n_cols = projections.shape
+    beam = checked_beam(geometry, (n_rows, n_cols))
+    angles = np.asarray(theta, np.float64) * geometry.direction
+    if angles.shape != (n_theta,):
+        raise ValueError(f"theta has shape {angles.shape} and there are {n_theta} views; give one angle in rad each")
+    grid = _grid(beam, voxel_um, shape, z_range, yx_range)
+    views = view_filter(angles, beam, grid, window)
     volume = None
     for block in blocks(len(angles), max(MIN_BATCH, BATCH_BYTES // views.bytes_per_view)):
         filtered = filtered_views(projections, block.slice, views)
@@ -119,46 +125,24 @@ def detector_rows(
     (int, int)
         Half-open range of rows, at least one row.
     """
-    geometry = checked_beam(geometry, detector[0])
-    grid = _grid(geometry, detector, voxel_um, shape, z_range, None)
-    radius = radius_of_view_mm(geometry, detector[1], is_offset=True)
-    return real_rows(geometry, detector, rows_reached(geometry, grid, radius))
-
-
-def _prepared(
-    projections: Any,
-    theta: ArrayLike,
-    geometry: ConeBeam,
-    voxel_um: float | None,
-    shape: Sequence[int] | None,
-    z_range: Range | None,
-    yx_range: tuple[Range, Range] | None,
-) -> tuple[ConeBeam, NDArray[np.float64], Grid]:
-    """Check the input and lay out the grid."""
-    if len(projections.shape) != 3 or 0 in projections.shape:
-        raise ValueError(f"projections have shape {projections.shape}; give (n_theta, n_rows, n_cols), none of them 0")
-    n_theta, n_rows, n_cols = projections.shape
-    geometry = checked_beam(geometry, n_rows)
-    angles = np.asarray(theta, np.float64) * geometry.direction
-    if angles.shape != (n_theta,):
-        raise ValueError(f"theta has shape {angles.shape} and there are {n_theta} views; give one angle in rad each")
-    return geometry, angles, _grid(geometry, (n_rows, n_cols), voxel_um, shape, z_range, yx_range)
+    beam = checked_beam(geometry, detector)
+    grid = _grid(beam, voxel_um, shape, z_range, None)
+    return real_rows(beam, rows_reached(beam, grid, beam.radius_mm(is_offset=True)))
 
 
 def _grid(
-    geometry: ConeBeam,
-    detector: tuple[int, int],
+    beam: Beam,
     voxel_um: float | None,
     shape: Sequence[int] | None,
     z_range: Range | None,
     yx_range: tuple[Range, Range] | None,
 ) -> Grid:
     """Lay out the volume and its window."""
-    n_rows, n_cols = detector
-    voxel = float(geometry.pixel_um or 0) / geometry.magnification if voxel_um is None else voxel_um
+    at_axis_um = beam.pixel_mm * 1000 * beam.source_axis_mm / beam.source_detector_mm
+    voxel = at_axis_um if voxel_um is None else voxel_um
     if not (voxel > 0 and math.isfinite(voxel)):
         raise ValueError(f"voxel_um is {voxel}; give the side of a voxel in µm, positive and finite")
-    box = (n_rows, n_cols, n_cols) if shape is None else tuple(int(n) for n in shape)
+    box = (beam.n_rows, beam.n_cols, beam.n_cols) if shape is None else tuple(int(n) for n in shape)
     if len(box) != 3 or min(box) < 1:
         raise ValueError(f"shape is {shape}; give slices, lines and columns, each at least 1")
     ranges = (z_range, *(yx_range or (None, None)))
