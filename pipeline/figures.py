@@ -92,20 +92,33 @@ def slice_figure(plane: Slice, *, limits: tuple[float, float], title: str = "", 
     matplotlib.figure.Figure
         Axes in µm, µ in cm^-1.
     """
-    rows, columns = plane.values.shape
-    height_um, width_um = rows * plane.voxel_um[0], columns * plane.voxel_um[1]
-    figure = new_figure(_image_height(height_um / width_um))
-    axes = figure.add_subplot()
-    extent = (0.0, width_um, height_um, 0.0)
+    figure, axes, extent = _plane_axes(plane)
     image = axes.imshow(plane.values, cmap="gray", vmin=limits[0], vmax=limits[1], extent=extent)
     if phases and plane.labels is not None:
         axes.imshow(_overlay(plane.labels), extent=extent, interpolation="nearest")
         _phase_legend(figure, plane.labels)
     else:
-        values = plane.values[np.isfinite(plane.values)]
-        _colour_bar(axes, image, MU_LABEL, _extend(values, limits))
-    _scale_bar(axes, width_um, height_um)
-    axes.set(xlabel=f"{plane.across[1]} (µm)", ylabel=f"{plane.across[0]} (µm)", title=title)
+        _colour_bar(axes, image, MU_LABEL, _extend(plane.values, limits))
+    axes.set_title(title)
+    return figure
+
+
+def fraction_figure(plane: Slice) -> "Figure":
+    """Draw one slice of the share of lithium.
+
+    Parameters
+    ----------
+    plane : Slice
+        Shares, dimensionless, 1 = all; noise may pass both ends.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Axes in µm, with a colour bar from 0 to 1.
+    """
+    figure, axes, extent = _plane_axes(plane)
+    image = axes.imshow(plane.values, cmap=THICKNESS_COLOURS, vmin=0, vmax=1, extent=extent)
+    _colour_bar(axes, image, "share of lithium (1 = all)", _extend(plane.values, (0, 1)))
     return figure
 
 
@@ -131,8 +144,7 @@ def thickness_figure(map_um: NDArray[Any], *, voxel_um: tuple[float, float]) -> 
     low, high = thickness_limits(map_um)
     extent = (0.0, width_um, height_um, 0.0)
     image = axes.imshow(map_um, cmap=THICKNESS_COLOURS, vmin=low, vmax=high, extent=extent, interpolation="nearest")
-    finite = map_um[np.isfinite(map_um)]
-    _colour_bar(axes, image, "lithium thickness (µm)", _extend(finite, (low, high)))
+    _colour_bar(axes, image, "lithium thickness (µm)", _extend(map_um, (low, high)))
     axes.set(xlabel="x (µm)", ylabel="y (µm)")
     return figure
 
@@ -180,6 +192,16 @@ def new_figure(height_in: float, *, width_in: float = WIDTH_IN) -> "Figure":
     return figure
 
 
+def _plane_axes(plane: Slice) -> tuple["Figure", "Axes", tuple[float, float, float, float]]:
+    """Figure and axes of a slice, with scale bar, and the extent of its image in µm."""
+    height_um, width_um = (n * v for n, v in zip(plane.values.shape, plane.voxel_um, strict=True))
+    figure = new_figure(_image_height(height_um / width_um))
+    axes = figure.add_subplot()
+    axes.set(xlabel=f"{plane.across[1]} (µm)", ylabel=f"{plane.across[0]} (µm)")
+    _scale_bar(axes, width_um, height_um)
+    return figure, axes, (0.0, width_um, height_um, 0.0)
+
+
 def _image_height(ratio: float) -> float:
     """Height of a figure in inches for an image of the given height over width."""
     return min(max(0.7 * WIDTH_IN * ratio, 0.9), 1.6 * WIDTH_IN) + 0.75
@@ -192,8 +214,7 @@ def _colour_bar(axes: "Axes", image: Any, label: str, extend: str) -> None:
 
 
 def _extend(values: NDArray[Any], limits: tuple[float, float]) -> str:
-    below = values.size > 0 and bool(values.min() < limits[0])
-    above = values.size > 0 and bool(values.max() > limits[1])
+    below, above = bool((values < limits[0]).any()), bool((values > limits[1]).any())  # NaN is neither
     return {(True, True): "both", (True, False): "min", (False, True): "max"}.get((below, above), "neither")
 
 

@@ -1,5 +1,6 @@
 """What one page can show of a large volume: three slices and a sample of its voxels, read in parts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,6 +88,30 @@ def central_slices(image: ImageGroup, labels: ImageGroup | None = None) -> list[
     if richest is not None:
         middles[0] = min(int(richest * shape[0]), shape[0] - 1)
     return [_cut(image, labels, level, axis, middles[axis]) for axis in range(3)]
+
+
+def slices_at(image: ImageGroup, places: Sequence[Slice]) -> list[Slice]:
+    """Cut another image of the same grid at the same places.
+
+    Parameters
+    ----------
+    image : ImageGroup
+        For instance a fraction, dimensionless.
+    places : sequence of Slice
+        Where to cut.
+
+    Returns
+    -------
+    list of Slice
+        Without labels.
+    """
+    level = image.level_for(pixels=LONGEST_SIDE)
+    found = []
+    for place in places:
+        axis = AXES.index(place.axis)
+        index = round(place.position_um / image.voxels_um[level][axis])
+        found.append(_cut(image, None, level, axis, min(index, image.levels[level].shape[axis] - 1)))
+    return found
 
 
 def draw_sample(image: ImageGroup, labels: ImageGroup | None = None) -> Sample:

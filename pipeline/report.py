@@ -4,7 +4,7 @@ import importlib.resources
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from .. import __version__
 from .image_group import ImageGroup, open_image, open_labels
-from .overview import Sample, central_slices, draw_sample
-from .quantities import NOT_MEASURED, is_interval, is_number, name_and_unit, number, percent, quantity
+from .overview import Sample, Slice, central_slices, draw_sample, slices_at
+from .quantities import NOT_MEASURED, is_number, number, percent, quantity
+from .report_facts import budget_rows, contrast_rows, facts, notes, phase_rows, quality_tables
 from .store import write_text
 from .summary import TERMS, balance_rows, balance_table, deposit_rows, section, verdict_text
 
@@ -34,13 +35,21 @@ class _Run:
     """What was found in a run folder, and what was not."""
 
     results: dict[str, Any]
-    config: str
+    config_text: str
+    config: dict[str, Any]
     sample: str
     images: dict[str, ImageGroup]
     labels: ImageGroup | None
     thickness_um: NDArray[Any] | None
     column_um: tuple[float, float]
     omissions: list[str] = field(default_factory=list)
+
+    @property
+    def gases(self) -> dict[str, str]:
+        """Under which name the expected µ of each image stand: its own, or that of its gas."""
+        known = section(self.results, "report", "expected_mu")
+        found = {name: section(self.config, "scans", name, "gas").get("name") for name in self.images}
+        return {name: name if name in known else str(gas).lower() for name, gas in found.items()}
 
 
 def write_report(run_dir: Path, *, interactive: bool = True) -> Path:
@@ -81,14 +90,16 @@ def write_report(run_dir: Path, *, interactive: bool = True) -> Path:
 def _read_run(run_dir: Path) -> _Run:
     results = _read_results(run_dir / "results.json")
     config_path = run_dir / "config.yaml"
-    config = config_path.read_text(encoding="utf8", errors="replace") if config_path.is_file() else ""
+    text = config_path.read_text(encoding="utf8", errors="replace") if config_path.is_file() else ""
     omissions: list[str] = []
     images = dict(_open_images(run_dir, omissions))
     labels = None
     for name in ("xenon", *images):
         labels = labels or (open_labels(images[name].path) if name in images else None)
     thickness, column_um = _read_thickness(run_dir / "thickness.tif", images)
-    run = _Run(results, config, _sample_name(config, run_dir), images, labels, thickness, column_um, omissions)
+    config = _read_config(text)
+    sample = str(results.get("sample") or config.get("sample") or run_dir.resolve().name)
+    run = _Run(results, text, config, sample, images, labels, thickness, column_um, omissions)
     run.omissions.extend(_absences(run))
     return run
 
@@ -105,13 +116,12 @@ def _read_results(path: Path) -> dict[str, Any]:
     return results
 
 
-def _sample_name(config: str, run_dir: Path) -> str:
+def _read_config(text: str) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(config)
+        values = yaml.safe_load(text)
     except yaml.YAMLError:
-        values = None
-    named = values.get("sample") if isinstance(values, dict) else None
-    return str(named) if named else run_dir.resolve().name
+        return {}
+    return values if isinstance(values, dict) else {}
 
 
 def _open_images(run_dir: Path, omissions: list[str]) -> Iterator[tuple[str, ImageGroup]]:
@@ -147,15 +157,16 @@ def _absences(run: _Run) -> Iterator[str]:
         if gas not in run.images and not any(line.startswith(f"The {gas} scan") for line in run.omissions):
             yield f"Slices in {gas}: the run has no {gas} scan."
     if run.images and run.labels is None:
-        yield "Phases: no scan has labels."
+        reason = section(run.results, "report").get("not_labelled")
+        yield f"Phases: {reason or 'no scan has labels.'}"
     if run.thickness_um is None:
         yield "Thickness map: the run left none."
     if not is_number(section(run.results, "coulometry").get("expected_thickness_um")):
         yield "Coulometry: no charge is known; give `charge` in the configuration."
     for name in run.images:
-        if not section(run.results, "report", "expected_mu", name):
+        if not section(run.results, "report", "expected_mu", run.gases[name]):
             yield f"Expected µ in {name}: unknown, so its grey values carry no marks."
-    if not run.config:
+    if not run.config_text:
         yield "Configuration: the run left no config.yaml."
 
 
@@ -177,15 +188,17 @@ def _context(run: _Run) -> dict[str, Any]:
         "balance_rows": _balance_cells(results),
         "closure": closure,
         "closure_absent": closure == NOT_MEASURED,
-        "budget": _budget(results),
+        "budget": budget_rows(results),
         "deposit": [{"key": k, "name": name, "text": text} for k, name, text in deposit_rows(results)],
-        "coulometry": list(_facts(section(results, "coulometry"), "coulometry")),
-        "quality": _quality(results),
+        "coulometry": list(facts(_known(section(results, "coulometry")), "coulometry")),
+        "quality": quality_tables(results),
+        "contrasts": contrast_rows(results),
+        "notes": notes(results),
         "provenance": [
-            *_facts(section(results, "provenance"), "provenance"),
-            *_facts(section(results, "report", "timings"), "report.timings", prefix="time: "),
+            *facts(section(results, "provenance"), "provenance"),
+            *facts(section(results, "report", "timings"), "report.timings", prefix="time: "),
         ],
-        "config": run.config[:CONFIG_CHARACTERS],
+        "config": run.config_text[:CONFIG_CHARACTERS],
         "omissions": run.omissions,
         "results": results,
         "version": __version__,
@@ -197,7 +210,7 @@ def _pictures(run: _Run) -> dict[str, Any]:
     from . import interactive, report_pictures
     from .figures import grey_limits
 
-    expected = {name: section(run.results, "report", "expected_mu", name) for name in run.images}
+    expected = {name: section(run.results, "report", "expected_mu", gas) for name, gas in run.gases.items()}
     samples: dict[str, Sample] = {name: draw_sample(image, run.labels) for name, image in run.images.items()}
     limits = grey_limits(list(samples.values()), list(expected.values()))
     charts: list[dict[str, str]] = []
@@ -208,12 +221,15 @@ def _pictures(run: _Run) -> dict[str, Any]:
         histogram = report_pictures.histogram_picture(samples[name], name, **marks)
         charts.append({"name": f"grey-{name}", "json": interactive.histogram_chart(samples[name], **marks)})
         has_labels = run.labels is not None and run.labels.path.is_relative_to(image.path)
+        phases = phase_rows(run.results, run.gases[name])
         scan = {
             "name": name,
             "slices": report_pictures.slice_pictures(slices, name, limits=limits),
             "phases": report_pictures.phase_pictures(slices, limits=limits) if has_labels else [],
+            "fractions": _fraction_pictures(image, slices),
             "histogram": histogram.with_chart(f"grey-{name}"),
-            "expected": [_expected_row(phase, entry) for phase, entry in expected[name].items()],
+            "expected": phases,
+            "has_found": any(row["found"] for row in phases),
         }
         scans.append(scan)
     thickness = []
@@ -232,6 +248,18 @@ def _pictures(run: _Run) -> dict[str, Any]:
     return {"balance": balance, "thickness": thickness, "scans": scans, "charts": charts}
 
 
+def _fraction_pictures(image: ImageGroup, slices: Sequence[Slice]) -> list[Any]:
+    """Slices of the lithium fraction that stands beside an image, if there is one on its grid."""
+    from .report_pictures import fraction_pictures
+
+    folder = image.path / "fractions" / "lithium"
+    try:
+        fraction = open_image(folder)
+    except (OSError, ValueError):
+        return []
+    return fraction_pictures(slices_at(fraction, slices)) if fraction.shape == image.shape else []
+
+
 def _render(context: dict[str, Any], *, interactive: bool) -> str:
     import jinja2
 
@@ -242,6 +270,11 @@ def _render(context: dict[str, Any], *, interactive: bool) -> str:
     if not interactive:
         return template.render({**context, "library": "", "charts": []})
     return template.render({**context, "library": packed_library()})
+
+
+def _known(part: dict[str, Any]) -> dict[str, Any]:
+    """The part without null values; empty where nothing was measured."""
+    return {key: value for key, value in part.items() if value is not None}
 
 
 def _headline(results: dict[str, Any]) -> str:
@@ -263,71 +296,3 @@ def _balance_cells(results: dict[str, Any]) -> list[dict[str, Any]]:
         truth = number(row.truth) if is_number(row.truth) else ""
         cells.append({**asdict(row), "text": text, "truth": truth, "is_absent": text == NOT_MEASURED})
     return cells
-
-
-def _budget(results: dict[str, Any]) -> list[dict[str, str]]:
-    found = (results.get("report") or {}).get("error_budget")
-    entries = [e for e in found if isinstance(e, dict)] if isinstance(found, list) else []
-    return [
-        {
-            "key": "",
-            "name": str(entry.get("name", "")),
-            "text": f"{quantity(entry.get('std_um'), unit='µm')}, {percent(entry.get('share'))}",
-        }
-        for entry in entries
-    ]
-
-
-def _quality(results: dict[str, Any]) -> list[dict[str, Any]]:
-    """One table a scan, with the scan's own numbers and what the run says of its quality, then the registration."""
-    tables = []
-    scans, quality = section(results, "scans"), section(results, "report", "quality")
-    for name in dict.fromkeys([*scans, *quality]):
-        facts = [
-            *_facts(section(scans, name), f"scans.{name}"),
-            *_facts(section(quality, name), f"report.quality.{name}"),
-        ]
-        if not isinstance(quality.get(name, {}), dict):
-            facts += _facts({name: quality[name]}, "report.quality")
-        tables.append({"caption": f"Scan: {name}", "rows": facts})
-    registration = list(_facts(section(results, "registration"), "registration"))
-    if registration:
-        tables.append({"caption": "Registration of the scans to each other", "rows": registration})
-    return [table for table in tables if table["rows"]]
-
-
-def _facts(part: Mapping[str, Any], path: str, *, prefix: str = "") -> Iterator[dict[str, str]]:
-    """Lines of a part of the results: words and unit from the key, numbers with their std, nested parts inline."""
-    for key, value in part.items():
-        if key.endswith("_std") and key.removesuffix("_std") in part:
-            continue
-        name, unit = name_and_unit(key)
-        if isinstance(value, Mapping):
-            yield from _facts(value, f"{path}.{key}", prefix=f"{prefix}{name}: ")
-        else:
-            text = _fact(value, part.get(f"{key}_std"), unit)
-            yield {"key": f"{path}.{key}", "name": prefix + name, "text": text}
-
-
-def _fact(value: Any, std: Any, unit: str) -> str:
-    if value is None:
-        return NOT_MEASURED
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value} {unit}".rstrip()
-    if is_number(value):
-        return quantity(value, std, unit)
-    if isinstance(value, (list, tuple)):
-        if is_interval(value) and not unit:
-            return f"{number(value[0])}, {number(value[1])}"
-        parts = [number(v) if is_number(v) else str(v) for v in value]
-        return f"{', '.join(parts)} {unit if parts else ''}".strip() or "none"
-    return str(value)
-
-
-def _expected_row(phase: str, entry: Any) -> dict[str, str]:
-    known = entry if isinstance(entry, Mapping) else {}
-    low, high = known.get("low"), known.get("high")
-    span = f"{number(low)} to {number(high)}" if is_number(low) and is_number(high) else ""
-    return {"name": phase, "mu": quantity(known.get("mu_per_cm")), "range": span}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..materials.phases import Phase
 from .charts import balance_figure, histogram_figure, thickness_histogram_figure
-from .figures import ExpectedMu, figure_png, slice_figure, thickness_figure
+from .figures import ExpectedMu, figure_png, fraction_figure, slice_figure, thickness_figure
 from .overview import Sample, Slice
 from .quantities import is_number, number, percent, quantity
 from .summary import BalanceRow
@@ -155,6 +155,30 @@ def phase_pictures(slices: Sequence[Slice], *, limits: tuple[float, float]) -> l
     ]
 
 
+def fraction_pictures(slices: Sequence[Slice]) -> list[Picture]:
+    """Draw the share of lithium in each voxel.
+
+    Parameters
+    ----------
+    slices : sequence of Slice
+        Shares, dimensionless, 1 = all.
+
+    Returns
+    -------
+    list of Picture
+        One a slice.
+    """
+    return [
+        picture(
+            fraction_figure(plane),
+            alt=f"{_where(plane)}, {_size(plane)}: share of lithium in each voxel, "
+            f"{percent(_mean(plane.values))} on average.",
+            caption=f"{_where(plane)}, share of lithium in each voxel",
+        )
+        for plane in slices
+    ]
+
+
 def thickness_pictures(
     map_um: NDArray[Any], *, voxel_um: tuple[float, float], marks_um: Mapping[str, Any]
 ) -> list[Picture]:
@@ -227,6 +251,11 @@ def histogram_picture(sample: Sample, scan: str, *, expected: ExpectedMu, limits
         f"and {number(high)} cm⁻¹.{marked}",
         caption=f"Grey values of {drawn} inside the cell; dashed: expected µ, shaded: its range.",
     )
+
+
+def _mean(values: NDArray[Any]) -> float | None:
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if finite.size else None
 
 
 def _where(plane: Slice) -> str:

@@ -95,8 +95,15 @@ def balance_rows(results: dict[str, Any]) -> list[BalanceRow]:
     """
     balance, truth = section(results, "balance"), section(results, "truth")
     expected = section(results, "coulometry")
+    declared = balance.get("declared") or ()
     rows = [
-        BalanceRow(f"balance.{key}", words, balance.get(key), balance.get(f"{key}_std"), truth.get(true_key))
+        BalanceRow(
+            f"balance.{key}",
+            f"{words} (declared)" if key in declared else words,
+            balance.get(key),
+            balance.get(f"{key}_std"),
+            truth.get(true_key),
+        )
         for key, (words, true_key) in TERMS.items()
     ]
     true_terms = [row.truth for row in rows if is_number(row.truth)]

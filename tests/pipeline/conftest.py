@@ -113,6 +113,13 @@ def run_results() -> dict[str, Any]:
             "seconds": 71.2},
         "report": {
             "expected_mu": expected,
+            "found_mu": {"xenon": {"lithium": 0.112, "carbon": 1.147}},
+            "separability": [
+                {"first": "void", "second": "lithium", "scans": ["argon", "xenon"],
+                 "contrast_per_cm": [0.09, -1.16], "d_prime": 11.4, "verdict": "separable"},
+            ],
+            "calibration": {"xenon": "calibrated"},
+            "notes": ["Void and carbon look alike in xenon."],
             "quality": {"argon": {"repaired_pixels": 12, "mean_transmission": 0.41}},
             "timings": {"reconstruction_s": 21.5, "segmentation_s": 3.25},
         },
@@ -138,6 +145,8 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
             write_image(folder / f"{gas}.ome.zarr", [mu, halved(mu)])
         if scans:
             write_image(folder / f"{scans[-1]}.ome.zarr" / "labels" / "phases", [labels])
+            fraction = (labels == NUMBERS["lithium"]).astype(np.float32)
+            write_image(folder / f"{scans[-1]}.ome.zarr" / "fractions" / "lithium", [fraction])
         if thickness:
             map_um = VOXEL_UM * (labels == NUMBERS["lithium"]).sum(0).astype(np.float32)
             map_um[(labels[10] == NUMBERS["casing"]) | (labels[10] == NUMBERS["outside"])] = np.nan

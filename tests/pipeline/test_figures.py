@@ -6,6 +6,7 @@ import pytest
 from xelith.materials.phases import COLOURS, Phase
 from xelith.pipeline.figures import (
     figure_png,
+    fraction_figure,
     grey_limits,
     slice_figure,
     thickness_figure,
@@ -57,6 +58,14 @@ def test_phases_are_drawn_in_their_colours_with_a_legend(plane):
     assert tuple(overlay[2, 2, :3]) == pytest.approx(lithium)
     assert overlay[0, 0, 3] == 0  # not labelled: the grey value shows
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["lithium", "electrolyte"]
+
+
+def test_fraction_runs_from_nothing_to_all():
+    figure = fraction_figure(Slice(np.linspace(-0.1, 1.2, 200).reshape(10, 20), None, "z", 0, (1, 1)))
+    axes = figure.axes[0]
+    assert axes.get_images()[0].get_clim() == (0, 1)
+    assert axes.child_axes[0].get_ylabel() == "share of lithium (1 = all)"
+    assert (axes.get_xlim(), axes.get_ylim()) == ((0, 20), (10, 0))
 
 
 def test_slice_of_only_nan_is_drawn():

@@ -7,7 +7,7 @@ import zarr
 from xelith.materials.phases import Phase
 from xelith.pipeline import overview
 from xelith.pipeline.image_group import open_image, open_labels
-from xelith.pipeline.overview import central_slices, draw_sample
+from xelith.pipeline.overview import central_slices, draw_sample, slices_at
 
 
 @pytest.fixture
@@ -31,6 +31,14 @@ def test_slices_go_through_the_middle_and_the_lithium(xenon, labels):
     assert (across_z.across, across_y.across, across_x.across) == (("y", "x"), ("z", "x"), ("z", "y"))
     assert across_z.position_um == richest * 2.0
     assert across_x.voxel_um == (2.0, 2.0)
+
+
+def test_another_image_is_cut_at_the_same_places(xenon, labels, run_dir):
+    places = central_slices(xenon, labels)
+    fraction = open_image(run_dir / "xenon.ome.zarr" / "fractions" / "lithium")
+    for place, cut in zip(places, slices_at(fraction, places), strict=True):
+        assert (cut.axis, cut.position_um) == (place.axis, place.position_um)
+        np.testing.assert_array_equal(cut.values == 1, place.labels == Phase.LITHIUM)
 
 
 def test_without_labels_the_middle_is_taken(xenon):

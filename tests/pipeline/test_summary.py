@@ -61,6 +61,11 @@ def test_zero_is_measured_and_differs_from_null():
     assert line(printed({"balance": {"film_um": 0.0}}), "lithium film")[1] == "0.0"
 
 
+def test_a_declared_term_says_so():
+    rows = balance_rows({"balance": {"in_carbon_um": 5.0, "declared": ["in_carbon_um"]}})
+    assert [row.name for row in rows if "declared" in row.name] == ["inside the carbon (declared)"]
+
+
 def test_unknown_words_pass_without_markup():
     odd = {"balance": {"verdict": "[bold]odd[/nonsense]", "finding": "shorted"}}
     assert "[bold]odd[/nonsense]" in printed(odd)
