@@ -1,5 +1,7 @@
 """Stacks of detector frames in memory and in plain files, read only where they are sliced."""
 
+import io
+import tokenize
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
@@ -13,6 +15,8 @@ from .errors import ScanError
 
 Key = slice | tuple[slice, ...]
 Window = tuple[slice, slice, slice]
+
+NPY_HEAD_BYTES = 2**16
 
 MAX_FRAMES = 2**24
 MAX_FRAME_BYTES = 2**32
@@ -370,14 +374,16 @@ def npy_frames(path: Path) -> RawFrames:
     ScanError
         If the header is damaged, or the array is in Fortran order or not of plain numbers.
     """
+    with path.open("rb") as file:
+        head = io.BytesIO(file.read(NPY_HEAD_BYTES))
     try:
-        with path.open("rb") as file:
-            version = np.lib.format.read_magic(file)
-            read = np.lib.format.read_array_header_1_0 if version[0] == 1 else np.lib.format.read_array_header_2_0
-            shape, fortran, dtype = read(file)
-            start = file.tell()
-    except (ValueError, SyntaxError, EOFError) as error:
-        raise ScanError(f"{path} has a damaged NumPy header ({error}); save the array again") from error
+        version = np.lib.format.read_magic(head)
+        read = np.lib.format.read_array_header_1_0 if version[0] == 1 else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read(head)
+    except (ValueError, SyntaxError, TypeError, EOFError, OverflowError, RecursionError, tokenize.TokenError) as error:
+        reason = " ".join(str(error).split())
+        raise ScanError(f"{path} has a damaged NumPy header ({reason}); save the array again") from error
+    start = head.tell()
     if fortran:
         raise ScanError(f"{path} is in Fortran order; save it with numpy.ascontiguousarray")
     shape = (1, *shape) if len(shape) == 2 else shape

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .errors import ScanError
 from .frames import MAX_FRAME_BYTES, Key, believable_shape, window, window_shape
-from .hdf_links import open_hdf
+from .hdf_links import HDF_FAULTS, open_hdf
 
 MAX_CHUNK_BYTES = MAX_FRAME_BYTES
 
@@ -152,7 +152,9 @@ def reading(path: Path, dataset: str) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, RuntimeError, KeyError, TypeError) as error:
+    except HDF_FAULTS as error:
+        if isinstance(error, ScanError):
+            raise
         reason = " ".join(str(error).split())
         raise ScanError(f"{path}:{dataset} cannot be read ({reason}); the file is damaged: copy it again") from error
 

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from .errors import ScanError
 
+HDF_FAULTS = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError)
+"""What h5py raises on damaged files."""
+
 MAX_HOPS = 32
 MAX_OBJECTS = 100_000
 MAX_VECTOR = 2**24
@@ -43,7 +46,7 @@ def open_hdf(path: Path) -> h5py.File:
         raise FileNotFoundError(f"{path} does not exist; check the name and that the disk is mounted")
     try:
         return h5py.File(path, "r", locking=False)
-    except (OSError, RuntimeError, ValueError) as error:
+    except HDF_FAULTS as error:
         reason = " ".join(str(error).split())
         raise ScanError(
             f"{path} cannot be read as HDF5 ({reason}); it is cut short or damaged: copy it again"
@@ -84,8 +87,11 @@ class LinkedHdf(AbstractContextManager["LinkedHdf"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close all files."""
+        """Close all files, and turn what h5py raises on a damaged file into one line."""
         self._stack.close()
+        if isinstance(error, HDF_FAULTS) and not isinstance(error, ScanError | FileNotFoundError):
+            reason = " ".join(str(error).split())
+            raise ScanError(f"{self.path} cannot be read as HDF5 ({reason}); it is damaged: copy it again") from error
 
     @property
     def root(self) -> h5py.Group:
@@ -110,7 +116,7 @@ class LinkedHdf(AbstractContextManager["LinkedHdf"]):
         group = self.root if start is None else start
         try:
             return self._walk(group, name)
-        except (OSError, RuntimeError, KeyError, ValueError, UnicodeError):
+        except HDF_FAULTS:
             self.dangling[name] = "damaged"
             return None
 
@@ -270,7 +276,7 @@ class LinkedHdf(AbstractContextManager["LinkedHdf"]):
             return None
         try:
             return np.asarray(found[()]).ravel()
-        except (OSError, RuntimeError) as error:
+        except HDF_FAULTS as error:
             raise ScanError(
                 f"{found.file.filename}:{found.name} cannot be read ({error}); copy the file again"
             ) from error
@@ -295,7 +301,7 @@ def first_value(found: Any) -> Any:
         return None
     try:
         return found[(0,) * found.ndim]
-    except (OSError, RuntimeError, ValueError, TypeError):
+    except HDF_FAULTS:
         return None
 
 
@@ -335,7 +341,7 @@ def attribute(found: Any, name: str) -> str | None:
     """
     try:
         value = found.attrs.get(name)
-    except (OSError, RuntimeError, ValueError, TypeError, KeyError):
+    except HDF_FAULTS:
         return None
     return None if value is None else as_text(value)
 

@@ -242,9 +242,10 @@ def thumbnail(scan: Scan, *, max_frames: int = 16) -> NDArray[np.float32]:
         are NaN.
     """
     middle = scan.shape[0] // 2
-    image = scan.projections[middle : middle + 1][0].astype(np.float32)
-    if scan.is_line_integral or scan.flats is None:
-        return image
-    dark = np.float32(0) if scan.darks is None else scan.darks[:max_frames].mean(axis=0, dtype=np.float32)
-    beam = scan.flats[:max_frames].mean(axis=0, dtype=np.float32) - dark
-    return np.divide(image - dark, beam, out=np.full_like(image, np.nan), where=beam > 0)
+    with np.errstate(all="ignore"):  # counts that are not finite, or too large for float32, give NaN
+        image = scan.projections[middle : middle + 1][0].astype(np.float32)
+        if scan.is_line_integral or scan.flats is None:
+            return image
+        dark = np.float32(0) if scan.darks is None else scan.darks[:max_frames].mean(axis=0, dtype=np.float32)
+        beam = scan.flats[:max_frames].mean(axis=0, dtype=np.float32) - dark
+        return np.divide(image - dark, beam, out=np.full_like(image, np.nan), where=beam > 0)
