@@ -66,9 +66,8 @@ class HdfFrames:
         with open_hdf(self.path) as file, reading(self.path, self.dataset):
             data = file[self.dataset]
             if data.shape != self.stored_shape:
-                raise ScanError(
-                    f"{self.path}:{self.dataset} changed from {self.stored_shape} to {data.shape}; start anew"
-                )
+                change = f"changed from {self.stored_shape} to {data.shape}"
+                raise ScanError(f"{self.path}:{self.dataset} {change} since it was opened; open the scan again")
             place = 0
             for start, stop in self._runs(where[0]):
                 part = (slice(place, place + stop - start),)
