@@ -115,11 +115,10 @@ def _page(block: bytes, count: int, entry_size: int, order: str, offset: int, pa
             tags[code] = struct.unpack_from(order + TAG_FORMAT[kind], block, start + place)[0]
     bits, form = tags.get(BITS, 1), tags.get(SAMPLE_FORMAT, 1)
     name = f"{KINDS.get(form, '?')}{bits // 8}"
-    if tags.get(SAMPLES, 1) != 1 or bits % 8 or name not in DTYPES:
-        raise ScanError(
-            f"{path} holds pixels of {tags.get(SAMPLES, 1)} x {bits} bits (sample format {form}); "
-            "frames are grey values of 8 to 64 bits: convert them first"
-        )
+    samples = tags.get(SAMPLES, 1)
+    if samples != 1 or bits % 8 or name not in DTYPES:
+        found = f"{samples} values a pixel" if samples != 1 else f"pixels of {bits} bits, sample format {form}"
+        raise ScanError(f"{path} holds {found}; frames are grey values of 8 to 64 bits: convert them first")
     return Page(offset, tags.get(LENGTH, 0), tags.get(WIDTH, 0), np.dtype(order + name))
 
 

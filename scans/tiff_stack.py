@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .errors import ScanError
 from .hints import Hints
 from .notes import Notes, note, with_notes
-from .scan import Frames, Scan
+from .scan import Scan
 from .sources import named_files, natural_key, tiff_files
 from .tiff_frames import tiff_frames
 
@@ -70,13 +71,13 @@ def read(path: Path, hints: Hints) -> Scan:
         return Scan(projections=tiff_frames([path]), path=path, format=FORMAT, provenance=with_notes({}, []))
     notes: Notes = []
     kinds = sorted_kinds(path, hints, notes)
-    flats = kinds["flats"]
     projections = tiff_frames(check_sequence(kinds["projections"]))
+    flats, positions = in_time(kinds["flats"], projections.shape[0])
     return Scan(
         projections=projections,
         flats=tiff_frames(flats) if flats else None,
         darks=tiff_frames(kinds["darks"]) if kinds["darks"] else None,
-        flat_positions=flat_positions(flats, projections) if flats else None,
+        flat_positions=positions if flats else None,
         path=path,
         format=FORMAT,
         provenance=with_notes({}, notes),
@@ -228,25 +229,27 @@ def check_sequence(files: Sequence[Path]) -> Sequence[Path]:
     return files
 
 
-def flat_positions(flats: Sequence[Path], projections: Frames) -> np.ndarray | None:
-    """Tell from the names of their files or folders whether flats were taken before or after the scan.
+def in_time(flats: Sequence[Path], n_theta: int) -> tuple[list[Path], NDArray[np.int64] | None]:
+    """Tell from the names of files or folders which flats were taken before the scan and which after it.
 
     Parameters
     ----------
     flats : sequence of Path
         Files of the flats, one frame each.
-    projections : Frames
-        The projections.
+    n_theta : int
+        Number of projections.
 
     Returns
     -------
-    (n_flats,) array or None
-        Index of the projection that follows each flat; None if a name does not say.
+    tuple of (list of Path, array or None)
+        The files, those before first; and the index of the projection that follows each, None if a name does
+        not say.
     """
-    found = []
+    after = []
     for file in flats:
         said = words(file.stem) | words(file.parent.name)
         if bool(said & AFTER_WORDS) == bool(said & BEFORE_WORDS):
-            return None
-        found.append(projections.shape[0] if said & AFTER_WORDS else 0)
-    return np.array(found, dtype=np.int64)
+            return list(flats), None
+        after.append(bool(said & AFTER_WORDS))
+    order = sorted(range(len(flats)), key=lambda i: after[i])
+    return [flats[i] for i in order], np.array([n_theta if after[i] else 0 for i in order], dtype=np.int64)
