@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..reconstruction import flat_field, rings
+from ..reconstruction import flat_field
 from ..reconstruction.artefacts import bad_pixels, remove_zingers
 from ..reconstruction.centre import Centre as FoundCentre
 from ..reconstruction.centre import find_centre
@@ -285,6 +285,8 @@ def reconstruct_slab(
 
 
 def _without_rings(sinograms: Image, step: Rings) -> Image:
+    from ..reconstruction import rings
+
     if step.method == "mean":
         return rings.remove_mean(sinograms, size=step.size)
     if step.method == "sorting":

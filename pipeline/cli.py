@@ -3,11 +3,11 @@
 import json
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 
 from .. import __version__
@@ -215,24 +215,32 @@ def _print(renderable: Any) -> None:
     Console().print(renderable)
 
 
+class Stopped(BaseException):
+    """The user, or the system, asked the run to stop."""
+
+
+def _stop(number: int, frame: object) -> None:
+    raise Stopped
+
+
 def main() -> None:
     """Run the command line; exit status 0 only on success, 2 where the input is at fault."""
     terminal = logging.StreamHandler()
     terminal.setLevel(os.environ.get("XELITH_LOG", "WARNING").upper())
     logging.basicConfig(format="%(levelname)s: %(message)s", handlers=[terminal])
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     try:
-        app(standalone_mode=False)
-    except click.exceptions.Exit as exit_:
-        sys.exit(exit_.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except (KeyboardInterrupt, click.Abort):
+        app()
+    except Stopped:
         _complain("stopped; run the same command again to go on")
         sys.exit(130)
     except (ValueError, TypeError, OSError) as error:
         _complain(_one_line(error))
         sys.exit(2)
+    except MemoryError:
+        _complain("out of memory; lower compute.memory_gib, or take region.bin: 2")
+        sys.exit(1)
 
 
 def _one_line(error: BaseException) -> str:
@@ -242,7 +250,7 @@ def _one_line(error: BaseException) -> str:
 
 
 def _complain(message: str) -> None:
-    click.echo(f"xelith: {message}", err=True)
+    typer.echo(f"xelith: {message}", err=True)
 
 
 if __name__ == "__main__":

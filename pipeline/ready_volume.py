@@ -239,10 +239,10 @@ def _reference(
     name = named.name.lower()
     if name in AIR_NAMES:
         half = min(ny, nx) / 2
-        ring = (radius > 0.92 * half) & (radius < 0.98 * half)
+        ring = (radius > 0.95 * half) & (radius < 0.98 * half)
     elif name in CASING_NAMES and config.cell.inner_diameter_um is not None:
         bore = config.cell.inner_diameter_um / 2 / voxel_um
-        ring = (radius > 1.04 * bore) & (radius < 1.12 * bore)
+        ring = (radius > bore + 2) & (radius < bore + max(5, 0.06 * bore))  # the innermost wall, clear of its edge
     else:
         raise ValueError(
             f"reference {named.name} has no place that is known; give its grey value, or a region "
@@ -252,5 +252,6 @@ def _reference(
     if grey.size == 0:
         raise ValueError(f"reference {named.name}: its place lies outside the volume; give a region or a grey value")
     middle = float(np.median(grey))
-    per_slice = np.median(grey, axis=1)
-    return Reference(named.name, named.mu_per_cm, middle, float(np.std(per_slice)))
+    around = np.rint(radius[ring]).astype(int)
+    per_circle = [float(np.median(grey[:, around == r])) for r in np.unique(around)]
+    return Reference(named.name, named.mu_per_cm, middle, float(np.std(per_circle)))

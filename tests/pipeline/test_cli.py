@@ -60,6 +60,13 @@ def test_every_command_has_help(command, tmp_path):
     assert "Usage" in done.stdout
 
 
+@pytest.mark.parametrize("arguments", [("run", "--bad"), ("nonsense",), ("run",)])
+def test_wrong_usage_ends_with_status_2(arguments, tmp_path):
+    done = xelith(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
 def test_version(tmp_path):
     import xelith as package
 
