@@ -1,1 +1,31 @@
-"""µ in, phases out."""
+"""µ in, phases out.
+
+Public names: `CellLayout`; `ExpectedMu`, `expected_mu`, `Contrast`, `contrast_table`; `Reference`, `Calibration`,
+`calibrate`, `region_reference`; `Surface`, `collector_surface_from_transmission`; `Thresholds`, `prepare`, `apply`,
+`HALO_VOXELS`.
+"""
+
+from .calibration import Calibration, Reference, calibrate, region_reference
+from .contrast import Contrast, ExpectedMu, contrast_table, expected_mu
+from .layout import CellLayout
+from .preparation import prepare
+from .surfaces import Surface, collector_surface_from_transmission
+from .thresholds import HALO_VOXELS, Thresholds, apply
+
+__all__ = [
+    "HALO_VOXELS",
+    "Calibration",
+    "CellLayout",
+    "Contrast",
+    "ExpectedMu",
+    "Reference",
+    "Surface",
+    "Thresholds",
+    "apply",
+    "calibrate",
+    "collector_surface_from_transmission",
+    "contrast_table",
+    "expected_mu",
+    "prepare",
+    "region_reference",
+]

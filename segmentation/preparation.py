@@ -1,0 +1,383 @@
+"""Learn from a scan, once, what its slabs need to be labelled: surfaces, bore, levels, noise, separability."""
+
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Array, to_host
+from ..materials import Phase
+from .bore import Bore, find_bore, outer_radius, radial_profile
+from .calibration import Calibration, Reference, calibrate
+from .contrast import Contrast, ExpectedMu, contrast_table
+from .filters import dilate, gaussian_within
+from .layout import CellLayout, End
+from .levels import Levels, Sample, measure_levels, robust_std
+from .surfaces import (
+    Surface,
+    collector_surface_from_transmission,
+    dense_surface,
+    profile_from_volume,
+    row_profile,
+)
+from .thresholds import Thresholds
+from .unmixing import shares
+
+logger = logging.getLogger(__name__)
+
+MAX_SAMPLE_VOXELS = 8_000_000
+DENSE_SLICES = 8
+WALL_VOXELS = 3
+WALL_CHANGE = 0.15
+"""Change of µ, as a share of it, at which the inner wall of the casing ends."""
+
+DENSE_REACH = 3
+"""Voxels around the electrolyte that it may be blurred into."""
+
+PLAUSIBLE = (0.4, 2.5)
+"""Measured over expected µ of the casing or the electrolyte; outside of it the volume is not in cm^-1."""
+
+Expected = Mapping[Phase, ExpectedMu]
+
+
+def prepare(
+    volumes: Mapping[str, Array],
+    layout: CellLayout,
+    *,
+    voxel_um: float,
+    expected: Mapping[str, Expected],
+    transmission: Mapping[str, Array] | None = None,
+) -> Thresholds:
+    """Measure in a scan, or in an argon and xenon pair, all that labelling its slabs needs.
+
+    Parameters
+    ----------
+    volumes : mapping of str to (n_z, n_y, n_x) array
+        µ in cm^-1 under the names "argon" and "xenon", one or both, registered to one grid. They are sliced,
+        never read whole.
+    layout : CellLayout
+        Phases of the cell and their order.
+    voxel_um : float
+        Edge of a voxel, in µm.
+    expected : mapping of str to mapping of Phase to ExpectedMu
+        For each scan what `expected_mu` says, void (the gas) included.
+    transmission : mapping of str to (n_rows, n_cols) array, optional
+        For each scan the transmission, mean over the views, rows as those of the volumes. Without it surfaces
+        are sought in rays through the volume itself.
+
+    Returns
+    -------
+    Thresholds
+        For `apply`.
+
+    Raises
+    ------
+    ValueError
+        If no scan or an unknown one is given, grids differ, µ is in wrong units, or no light rows are found.
+    """
+    scans = _checked(volumes, expected, layout)
+    n_z, n_y, n_x = volumes[scans[0]].shape
+    given_px = None if layout.inner_diameter_um is None else layout.inner_diameter_um / voxel_um
+    guess = Bore((n_y - 1) / 2, (n_x - 1) / 2, min(given_px or 0.8 * n_x, min(n_y, n_x)) / 2)
+    profiles = _profiles({s: volumes[s] for s in scans}, guess, voxel_um, transmission)
+    collector = _collector(layout, profiles)
+    electrolyte = _electrolyte(layout, profiles, collector, expected, 2e-4 * guess.radius_px * voxel_um)
+    bore = _bore(volumes[scans[0]], electrolyte, guess, given_px)
+    rows = _light_rows(n_z, collector, electrolyte)
+    bore = _with_outer_radius(volumes, scans, rows, bore)
+    seen = _references({s: volumes[s] for s in scans}, expected, rows, electrolyte, bore)
+    draft = Thresholds(layout, voxel_um, bore, collector, electrolyte, {s: {} for s in scans}, {}, {}, 0.0)
+    start = {s: _start(expected[s], seen[s]) for s in scans}
+    sample = _sample({s: volumes[s] for s in scans}, rows, bore, _halfway(start[scans[0]], seen[scans[0]]))
+    found = measure_levels([sample], start, draft.light_phases)
+    levels = {s: {**start[s], **_dense_level(seen[s]), **found.levels[s]} for s in scans}
+    draft = replace(
+        draft,
+        levels=levels,
+        noise_per_cm=found.noise_per_cm,
+        dense_noise_per_cm={s: _dense_noise(volumes[s], electrolyte, bore) for s in scans if electrolyte},
+        smoothing_px=found.smoothing_px,
+        separability=_separability(levels, found, draft.light_phases),
+        calibration={s: calibrate(list(seen[s].values())) for s in scans},
+    )
+    depth, roughness = _film(draft, {s: volumes[s] for s in scans}, rows)
+    draft = replace(draft, film_depth=depth, film_roughness=roughness)
+    return replace(draft, notes=_notes(draft, found))
+
+
+def _checked(volumes: Mapping[str, Array], expected: Mapping[str, Expected], layout: CellLayout) -> list[str]:
+    unknown = sorted(set(volumes) - {"argon", "xenon"})
+    if unknown or not volumes:
+        raise ValueError(f"scans are {sorted(volumes)}; give volumes under the names argon, xenon or both")
+    scans = [name for name in ("argon", "xenon") if name in volumes]
+    shapes = {tuple(volumes[s].shape) for s in scans}
+    if len(shapes) > 1:
+        raise ValueError(f"volumes have the shapes {sorted(shapes)}; register them to one grid first")
+    for scan in scans:
+        lacking = {Phase.VOID, *layout.order} - {Phase.COLLECTOR} - set(expected.get(scan, {}))
+        if lacking:
+            names = ", ".join(sorted(phase.name.lower() for phase in lacking))
+            raise ValueError(f"the expected µ of {names} in {scan} is missing; give their materials")
+    return scans
+
+
+def _profiles(
+    volumes: Mapping[str, Array], guess: Bore, voxel_um: float, transmission: Mapping[str, Array] | None
+) -> list[NDArray[np.float64]]:
+    if transmission is None:
+        return [
+            profile_from_volume(v, centre_yx=(guess.y, guess.x), radius_px=guess.radius_px, voxel_um=voxel_um)
+            for v in volumes.values()
+        ]
+    for scan, volume in volumes.items():
+        if transmission[scan].shape[0] != volume.shape[0]:
+            raise ValueError(
+                f"the transmission of {scan} has {transmission[scan].shape[0]} rows, the volume "
+                f"{volume.shape[0]}; give the same rows"
+            )
+    return [row_profile(transmission[scan]) for scan in volumes]
+
+
+def _mean_surface(found: list[Surface]) -> Surface:
+    """Weigh the scans' answers by their variance."""
+    weight = np.array([s.std**-2 for s in found])
+    z = float((weight * [s.z for s in found]).sum() / weight.sum())
+    return replace(found[0], z=z, std=float(weight.sum() ** -0.5), guard=max(s.guard for s in found))
+
+
+def _collector(layout: CellLayout, profiles: list[NDArray[np.float64]]) -> Surface | None:
+    if not layout.has_collector:
+        return None
+    found = [collector_surface_from_transmission(p, end=layout.collector_end) for p in profiles]
+    seen = [surface for surface in found if surface is not None]
+    return _mean_surface(seen) if seen else None
+
+
+def _electrolyte(
+    layout: CellLayout,
+    profiles: list[NDArray[np.float64]],
+    collector: Surface | None,
+    expected: Mapping[str, Expected],
+    bore_cm: float,
+) -> Surface | None:
+    if not layout.has_electrolyte:
+        return None
+    any_scan = next(iter(expected.values()))
+    light = max(any_scan[p].high_per_cm for p in any_scan if p in (Phase.LITHIUM, Phase.CARBON, Phase.VOID))
+    limit = 0.5 * max(any_scan[Phase.ELECTROLYTE].low_per_cm - light, 0.0) * bore_cm
+    found = []
+    for profile in profiles:
+        end: End = "low" if collector is None or collector.end == "high" else "high"
+        start = float(np.argmax(profile))
+        surface = dense_surface(profile, end=end, start=start, limit=limit)
+        found += [] if surface is None else [surface]
+    return _mean_surface(found) if found else None
+
+
+def _bore(volume: Array, electrolyte: Surface | None, guess: Bore, given_px: float | None) -> Bore:
+    if electrolyte is None:
+        logger.warning("no dense layer fills the bore in view; taking a bore of %.1f voxels", 2 * guess.radius_px)
+        return replace(guess, source="given" if given_px else "view")
+    return find_bore(_mean_plane(volume, _deep_rows(electrolyte, volume.shape[0])), diameter_px=given_px)
+
+
+def _deep_rows(electrolyte: Surface, n_z: int) -> NDArray[np.intp]:
+    """Rows that the electrolyte fills, or the deepest that there are."""
+    depth = electrolyte.depth(np.arange(n_z))
+    return np.flatnonzero(depth > min(electrolyte.settled, float(depth.max()) - 2))
+
+
+def _light_rows(n_z: int, collector: Surface | None, electrolyte: Surface | None) -> NDArray[np.intp]:
+    rows = np.arange(n_z)
+    light = np.ones(n_z, dtype=bool)
+    for surface in (collector, electrolyte):
+        if surface is not None:
+            light &= surface.depth(rows) < -surface.guard - 0.5
+    if light.sum() < 3:
+        raise ValueError(
+            f"only {int(light.sum())} rows lie clear of collector and electrolyte; lithium and carbon need at "
+            "least 3: extend the rows of the scan, or check the layers of the cell"
+        )
+    return rows[light]
+
+
+def _mean_plane(volume: Array, rows: NDArray[np.intp], most: int = DENSE_SLICES) -> NDArray[np.float64]:
+    chosen = rows[np.linspace(0, rows.size - 1, min(most, rows.size)).astype(int)]
+    return np.mean([to_host(volume[int(z) : int(z) + 1])[0].astype(np.float64) for z in chosen], axis=0)
+
+
+def _with_outer_radius(volumes: Mapping[str, Array], scans: list[str], rows: NDArray[np.intp], bore: Bore) -> Bore:
+    return replace(bore, outer_radius_px=outer_radius(_mean_plane(volumes[scans[0]], rows, 32), bore))
+
+
+def _references(
+    volumes: Mapping[str, Array],
+    expected: Mapping[str, Expected],
+    rows: NDArray[np.intp],
+    electrolyte: Surface | None,
+    bore: Bore,
+) -> dict[str, dict[Phase, Reference]]:
+    """Read what stands at a known place: casing and what lies around it in light rows, electrolyte in its own.
+
+    Of a tube in a tube only the inner wall is taken: between the walls there is gas.
+    """
+    planes = {s: _mean_plane(v, rows, 32) for s, v in volumes.items()}
+    first = next(iter(planes.values()))
+    distance = bore.distance(*first.shape)
+    profile = radial_profile(first, bore)
+    rings = _wall_rings(profile, bore)
+    casing = np.isin(np.rint(distance), rings)
+    around = (distance > (bore.outer_radius_px or np.inf) + WALL_VOXELS) & (distance < profile.size - 2)
+    found: dict[str, dict[Phase, Reference]] = {}
+    for scan, plane in planes.items():
+        found[scan] = _reference(Phase.CASING, expected[scan], plane[casing])
+        found[scan] |= _around(expected[scan], plane[around])
+        if electrolyte is not None:
+            deep = _mean_plane(volumes[scan], _deep_rows(electrolyte, volumes[scan].shape[0]))
+            inner = deep[distance < bore.radius_px - WALL_VOXELS]
+            found[scan] |= _reference(Phase.ELECTROLYTE, expected[scan], inner)
+    return found
+
+
+def _wall_rings(profile: NDArray[np.float64], bore: Bore) -> NDArray[np.intp]:
+    """Distances from the axis, in voxels, that lie well within the inner wall."""
+    first = math.ceil(bore.radius_px + 1.5)
+    last = min(math.floor(bore.outer_radius_px - 1.5), profile.size) if bore.outer_radius_px else profile.size
+    wall = profile[first:last]
+    if wall.size < 2:
+        return np.array([], dtype=np.intp)
+    level = wall[:3].max()
+    leaves = np.flatnonzero(np.abs(wall - level) > WALL_CHANGE * abs(level))
+    leaves = leaves[leaves > 2]
+    return first + np.arange(max(int(leaves[0]) - 1 if leaves.size else wall.size, 2))
+
+
+def _around(expected: Expected, values: NDArray[np.float64]) -> dict[Phase, Reference]:
+    """Around the casing lies the gas, or nothing: the jig's gas may be in the flats too."""
+    if values.size < 50:
+        return {}
+    gas, grey = expected[Phase.VOID], float(np.median(values))
+    std = max(1.4826 * float(np.median(np.abs(values - grey))) / values.size**0.5, 0.02)
+    if abs(grey - gas.mu_per_cm) < abs(grey):
+        return {Phase.VOID: Reference(f"{gas.name} around the casing", gas.mu_per_cm, grey, std)}
+    return {Phase.OUTSIDE: Reference("open beam around the casing", 0.0, grey, std)}
+
+
+def _reference(phase: Phase, expected: Expected, values: NDArray[np.float64]) -> dict[Phase, Reference]:
+    if phase not in expected or values.size < 50:
+        return {}
+    should = expected[phase]
+    grey = float(np.median(values))
+    spread = 1.4826 * float(np.median(np.abs(values - grey))) / values.size**0.5
+    # The path that each voxel is seen through is not known: a quarter of the range stands for it.
+    std = float(np.hypot(spread, 0.25 * (should.high_per_cm - should.low_per_cm)))
+    low, high = PLAUSIBLE
+    if should.low_per_cm > 0.2 and not low * should.low_per_cm < grey < high * should.high_per_cm:
+        raise ValueError(
+            f"{should.name} reads {grey:.3g} where {should.low_per_cm:.3g} to {should.high_per_cm:.3g} cm^-1 are "
+            "expected: check the unit of the volume (µ in cm^-1), the pixel size and the cell's materials"
+        )
+    return {phase: Reference(should.name, should.mu_per_cm, grey, max(std, 1e-3))}
+
+
+def _start(expected: Expected, seen: Mapping[Phase, Reference]) -> dict[Phase, float]:
+    """Scale the expected levels by the casing, which hardens like the light phases beside it."""
+    casing = seen.get(Phase.CASING)
+    scale = 1.0 if casing is None or casing.mu_per_cm <= 0 else casing.grey / casing.mu_per_cm
+    return {phase: scale * value.mu_per_cm for phase, value in expected.items()}
+
+
+def _dense_noise(volume: Array, electrolyte: Surface, bore: Bore) -> float:
+    """Noise of a voxel in the electrolyte, from the difference of neighbouring rows."""
+    deep = _deep_rows(electrolyte, volume.shape[0])
+    middle = int(deep[deep.size // 2])
+    pair = np.asarray(to_host(volume[max(middle - 1, 0) : middle + 1]), dtype=np.float64)
+    within = bore.distance(*pair.shape[1:]) < bore.radius_px - WALL_VOXELS
+    return robust_std((pair[-1] - pair[0])[within]) / np.sqrt(2.0)
+
+
+def _dense_level(seen: Mapping[Phase, Reference]) -> dict[Phase, float]:
+    return {Phase.ELECTROLYTE: seen[Phase.ELECTROLYTE].grey} if Phase.ELECTROLYTE in seen else {}
+
+
+def _halfway(start: Mapping[Phase, float], seen: Mapping[Phase, Reference]) -> float:
+    """Half-way from the light phases to the electrolyte, in cm^-1; infinite where there is none."""
+    if Phase.ELECTROLYTE not in seen:
+        return np.inf
+    light = max(start[phase] for phase in start if phase not in (Phase.ELECTROLYTE, Phase.COLLECTOR))
+    return 0.5 * (light + seen[Phase.ELECTROLYTE].grey)
+
+
+def _sample(volumes: Mapping[str, Array], rows: NDArray[np.intp], bore: Bore, halfway: float) -> Sample:
+    """Read light rows within a square of the bore, all of it where that is small enough; mask what is dense."""
+    n_y, n_x = next(iter(volumes.values())).shape[1:]
+    z = slice(int(rows[0]), int(rows[-1]) + 1)
+    side = min(2 * bore.radius_px + 2, (MAX_SAMPLE_VOXELS / rows.size) ** 0.5)
+    y, x = (
+        slice(max(round(centre - side / 2), 0), min(round(centre + side / 2) + 1, n))
+        for centre, n in ((bore.y, n_y), (bore.x, n_x))
+    )
+    within = bore.distance(n_y, n_x)[y, x] < bore.radius_px - WALL_VOXELS
+    read = {s: np.asarray(to_host(v[z, y, x]), dtype=np.float32) for s, v in volumes.items()}
+    mask = np.broadcast_to(within, next(iter(read.values())).shape)
+    dense = gaussian_within(sum(read.values()) / np.float32(len(read)), mask, 1.0) > halfway
+    return Sample(read, mask & ~dilate(dense, DENSE_REACH))
+
+
+def _separability(
+    levels: Mapping[str, Mapping[Phase, float]], found: Levels, light: tuple[Phase, ...]
+) -> tuple[Contrast, ...]:
+    phases = {*light, Phase.LITHIUM, Phase.VOID, Phase.CARBON, Phase.ELECTROLYTE}
+    chosen = {s: {p: mu for p, mu in table.items() if p in phases} for s, table in levels.items()}
+    return contrast_table(chosen, noise_per_cm=found.smooth_noise_per_cm)
+
+
+def _film(t: Thresholds, volumes: Mapping[str, Array], rows: NDArray[np.intp]) -> tuple[float | None, float]:
+    """Find where lithium's share of the bore falls to half, going away from the collector."""
+    if t.collector is None or len(t.light_phases) < 2:
+        return None, 0.0
+    n_y, n_x = next(iter(volumes.values())).shape[1:]
+    within = t.bore.distance(n_y, n_x) < t.bore.radius_px - WALL_VOXELS
+    means = [np.array([to_host(v[int(z) : int(z) + 1])[0][within].mean() for z in rows]) for v in volumes.values()]
+    share = shares(t.matrix(*t.light_phases), means)[0]
+    depth = -t.collector.depth(rows)
+    order = np.argsort(depth)
+    share, depth = share[order], depth[order]
+    if share[:3].mean() < 0.5:
+        return None, 0.0
+    below = np.flatnonzero(share < 0.5)
+    edge = float(depth[below[0]]) if below.size else float(depth[-1]) + 1.0
+    even = np.flatnonzero(share < 0.9)
+    return edge, edge - float(depth[even[0]]) if even.size else 0.0
+
+
+def _notes(t: Thresholds, found: Levels) -> tuple[str, ...]:
+    notes = []
+    if t.scans == ("xenon",) and t.layout.has_carbon:
+        notes.append("void and carbon read alike in xenon: told apart by place, void within the film only")
+    if t.scans == ("argon",):
+        notes.append("lithium and void read alike in argon: voids are counted as lithium")
+    for phase, count in found.counts.items():
+        if count == 0 and phase != Phase.VOID:
+            notes.append(f"no {phase.name.lower()} was found; its level is the expected one")
+    for contrast in t.separability:
+        if (
+            contrast.scans == t.scans
+            and contrast.verdict == "not separable"
+            and Phase.LITHIUM in (contrast.first, contrast.second)
+        ):
+            notes.append(
+                f"{contrast.first.name.lower()} and {contrast.second.name.lower()} cannot be separated in this scan"
+            )
+    notes += [
+        f"{scan} is {c.state}: {len(c.references)} references at known places"
+        for scan, c in t.calibration.items()
+        if c.state != "calibrated"
+    ]
+    return tuple(notes)
+
+
+__all__ = ["Calibration", "prepare"]

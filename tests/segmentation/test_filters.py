@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from xelith.segmentation.filters import dilate, erode, gaussian_within, specks
+
+
+def test_a_constant_stays_constant_up_to_the_edge_of_the_mask(xp):
+    rng = np.random.default_rng(2)
+    mask = xp.asarray(rng.random((9, 10, 11)) < 0.5)
+    values = xp.where(mask, xp.float32(3.0), xp.float32(1e9))
+    smooth = gaussian_within(values, mask, 1.0)
+    assert float(abs(smooth[mask] - 3).max()) < 1e-5  # float32
+    assert smooth.dtype == xp.float32
+
+
+def test_no_width_smooths_nothing(xp):
+    values = xp.arange(27, dtype=xp.float32).reshape(3, 3, 3)
+    mask = values > 5
+    assert bool((gaussian_within(values, mask, 0) == xp.where(mask, values, 0)).all())
+
+
+def test_dilation_counts_steps_along_the_axes(xp):
+    mask = xp.zeros((9, 9, 9), dtype=bool)
+    mask[4, 4, 4] = True
+    z, y, x = xp.asarray(np.indices((9, 9, 9)) - 4)
+    assert bool((dilate(mask, 3) == (abs(z) + abs(y) + abs(x) <= 3)).all())
+    assert dilate(mask, 0) is mask
+
+
+def test_erosion_leaves_the_edge_of_the_array_alone(xp):
+    mask = xp.ones((6, 6, 6), dtype=bool)
+    assert bool(erode(mask, 2).all())
+    mask[0] = False
+    assert int(erode(mask, 2).sum()) == 3 * 36
+
+
+@pytest.mark.parametrize(("size", "is_speck"), [((2, 2, 2), True), ((3, 2, 2), False), ((7, 1, 1), False)])
+def test_specks_are_small_and_short(xp, size, is_speck):
+    mask = xp.zeros((12, 8, 8), dtype=bool)
+    mask[3 : 3 + size[0], 2 : 2 + size[1], 2 : 2 + size[2]] = True
+    found = specks(mask, smallest=12, extent=5)
+    assert bool((found == (mask if is_speck else xp.zeros_like(mask))).all())
+
+
+def test_an_empty_mask_has_no_specks(xp):
+    assert not bool(specks(xp.zeros((3, 3, 3), dtype=bool), smallest=5, extent=5).any())

@@ -1,0 +1,126 @@
+import numpy as np
+import pytest
+
+from xelith.materials import Phase
+from xelith.segmentation import CellLayout, prepare
+
+BORE_UM = 92.0
+
+
+class Lazy:
+    """A volume that counts what is read of it, and cannot be read whole."""
+
+    def __init__(self, array):
+        self.array, self.shape, self.read = array, array.shape, 0
+
+    def __getitem__(self, key):
+        part = self.array[key]
+        self.read += part.size
+        return part
+
+
+def prepared(cell, *scans, layout=None, **options):
+    options = {"transmission": cell.transmission, "expected": cell.expected, **options}
+    volumes = {scan: cell.volumes[scan] for scan in scans or ("argon", "xenon")}
+    return prepare(volumes, layout or CellLayout(inner_diameter_um=BORE_UM), voxel_um=2.0, **options)
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+def test_surfaces_bore_and_levels_are_those_of_the_cell(small_cell, flipped):
+    found = prepared(small_cell(seed=1, flipped=flipped))
+    # layers of the small cell are cut to a quarter of a row
+    assert found.collector.z == pytest.approx(59 - 50.25 if flipped else 50.25, abs=0.02)
+    assert found.electrolyte.z == pytest.approx(59 - 9.25 if flipped else 9.25, abs=0.02)
+    assert found.collector.end == ("low" if flipped else "high")
+    assert (found.bore.y, found.bore.x) == pytest.approx((36.2, 33.4), abs=0.1)
+    assert found.bore.radius_px == pytest.approx(23.0, abs=0.15)
+    assert found.bore.outer_radius_px == pytest.approx(28.0, abs=1.0)
+    assert found.film_depth == pytest.approx(22.0, abs=1.5)
+    assert found.noise_per_cm["argon"] == pytest.approx(0.6, rel=0.05)
+    assert found.levels["xenon"][Phase.CARBON] == pytest.approx(1.15, abs=0.03)
+    assert found.levels["argon"][Phase.LITHIUM] == pytest.approx(0.11, abs=0.03)
+    assert all(c.state == "calibrated" for c in found.calibration.values())
+
+
+def test_a_scale_error_of_the_scan_is_found_by_its_references(small_cell):
+    found = prepared(small_cell(seed=2, scale=1.3))
+    assert found.calibration["xenon"].slope == pytest.approx(1.3, rel=0.05)
+    assert found.levels["xenon"][Phase.VOID] == pytest.approx(1.3 * 1.27, rel=0.05)
+
+
+def test_without_a_transmission_surfaces_come_from_the_volume(small_cell):
+    found = prepared(small_cell(seed=3), transmission=None)
+    assert found.collector.z == pytest.approx(50.25, abs=0.1)
+    assert found.electrolyte.z == pytest.approx(9.25, abs=0.1)
+
+
+def test_volumes_are_sliced_and_never_read_whole(small_cell):
+    cell = small_cell(seed=4)
+    lazy = Lazy(cell.volumes["xenon"])
+    prepare(
+        {"xenon": lazy},
+        CellLayout(inner_diameter_um=BORE_UM),
+        voxel_um=2.0,
+        expected=cell.expected,
+        transmission=cell.transmission,
+    )
+    assert lazy.read > 0
+
+
+def test_one_gas_says_what_it_cannot_tell(small_cell):
+    cell = small_cell(seed=5)
+    argon, xenon, both = prepared(cell, "argon"), prepared(cell, "xenon"), prepared(cell)
+    assert any("voids are counted as lithium" in note for note in argon.notes)
+    assert any("void and lithium cannot be separated" in note for note in argon.notes)
+    assert any("told apart by place" in note for note in xenon.notes)
+    assert both.notes == ()
+
+
+def test_a_given_bore_stands_in_where_no_electrolyte_is_in_view(small_cell, caplog):
+    cell = small_cell(seed=6)
+    rows = slice(12, None)
+    found = prepare(
+        {scan: v[rows] for scan, v in cell.volumes.items()},
+        CellLayout(inner_diameter_um=88.0),
+        voxel_um=2.0,
+        expected=cell.expected,
+        transmission={scan: t[rows] for scan, t in cell.transmission.items()},
+    )
+    assert found.electrolyte is None
+    assert found.bore.source == "given"
+    assert "no dense layer fills the bore" in caplog.text
+
+
+def test_values_that_are_not_per_cm_are_refused(small_cell):
+    cell = small_cell(seed=7)
+    with pytest.raises(ValueError, match="check the unit of the volume"):
+        prepare(
+            {"xenon": 100 * cell.volumes["xenon"]},
+            CellLayout(inner_diameter_um=BORE_UM),
+            voxel_um=2.0,
+            expected=cell.expected,
+            transmission=cell.transmission,
+        )
+
+
+def test_wrong_scans_grids_and_materials_are_refused(small_cell):
+    cell = small_cell(seed=8)
+    layout = CellLayout(inner_diameter_um=BORE_UM)
+    volume = cell.volumes["xenon"]
+    with pytest.raises(ValueError, match="argon, xenon or both"):
+        prepare({"krypton": volume}, layout, voxel_um=2.0, expected=cell.expected)
+    with pytest.raises(ValueError, match="register them to one grid"):
+        prepare({"argon": volume[1:], "xenon": volume}, layout, voxel_um=2.0, expected=cell.expected)
+    lacking = {"xenon": {p: v for p, v in cell.expected["xenon"].items() if p != Phase.CARBON}}
+    with pytest.raises(ValueError, match="expected µ of carbon in xenon is missing"):
+        prepare({"xenon": volume}, layout, voxel_um=2.0, expected=lacking)
+    with pytest.raises(ValueError, match="give the same rows"):
+        prepared(cell, transmission={s: t[1:] for s, t in cell.transmission.items()})
+
+
+def test_a_stack_without_light_rows_is_refused(small_cell):
+    cell = small_cell(seed=9)
+    volumes = {"xenon": np.concatenate([cell.volumes["xenon"][:9], cell.volumes["xenon"][48:]])}
+    image = np.concatenate([cell.transmission["xenon"][:9], cell.transmission["xenon"][48:]])
+    with pytest.raises(ValueError, match="rows lie clear of collector and electrolyte"):
+        prepare(volumes, CellLayout(), voxel_um=2.0, expected=cell.expected, transmission={"xenon": image})
