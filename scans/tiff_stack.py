@@ -72,12 +72,14 @@ def read(path: Path, hints: Hints) -> Scan:
     notes: Notes = []
     kinds = sorted_kinds(path, hints, notes)
     projections = tiff_frames(check_sequence(kinds["projections"]))
-    flats, positions = in_time(kinds["flats"], projections.shape[0])
+    files, positions = in_time(kinds["flats"], projections.shape[0])
+    flats = tiff_frames(files) if files else None
+    one_each = flats is not None and flats.shape[0] == len(files)
     return Scan(
         projections=projections,
-        flats=tiff_frames(flats) if flats else None,
+        flats=flats,
         darks=tiff_frames(kinds["darks"]) if kinds["darks"] else None,
-        flat_positions=positions if flats else None,
+        flat_positions=positions if one_each else None,
         path=path,
         format=FORMAT,
         provenance=with_notes({}, notes),
