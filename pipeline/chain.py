@@ -1,22 +1,25 @@
 """What the steps of a chain do to a block: each step is one call of a function of `reconstruction`."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Block
 from ..reconstruction import flat_field
 from ..reconstruction.artefacts import bad_pixels, remove_zingers
 from ..reconstruction.centre import Centre as FoundCentre
 from ..reconstruction.centre import find_centre
 from ..reconstruction.fbp import fbp
+from ..reconstruction.fdk import detector_rows, fdk
 from ..reconstruction.fourier import fourier_fbp
+from ..scans.geometry import ConeBeam
 from ..scans.scan import Frames, Scan
 from .selection import Selection
-from .steps import Centre, Fbp, FlatField, FourierFbp, Rings, Step, Zingers
+from .steps import Centre, Fbp, Fdk, FlatField, FourierFbp, Rings, Step, Zingers
 
 log = logging.getLogger(__name__)
 
@@ -282,6 +285,46 @@ def reconstruct_slab(
         elif isinstance(step, Fbp):
             return fbp(sinograms, theta, centre_px=centre_px, voxel_um=voxel_um, window=step.window)
     raise ValueError(f"no step of {[type(step).__name__ for step in steps]} reconstructs; end with fourier-fbp")
+
+
+def reconstruct_cone_slab(
+    integrals: Any, theta: NDArray[np.float64], steps: tuple[Step, ...], geometry: ConeBeam, *, slab: Block
+) -> Image:
+    """Reconstruct some slices of a cone-beam scan from the detector rows that they need.
+
+    Parameters
+    ----------
+    integrals : zarr array
+        (n_theta, n_rows, n_cols) line integrals, read when sliced.
+    theta : (n_theta,) array
+        In rad.
+    steps : tuple of Step
+        Steps that read sinograms; the last one is fdk.
+    geometry : ConeBeam
+        The beam as the detector in `integrals` sees it.
+    slab : Block
+        Slices wanted.
+
+    Returns
+    -------
+    (len(slab), n_cols, n_cols) array of float32
+        µ in cm^-1.
+    """
+    _, n_rows, n_cols = integrals.shape
+    shape, z_range = (n_rows, n_cols, n_cols), (slab.start, slab.stop)
+    first, last = detector_rows(geometry, (n_rows, n_cols), z_range, shape=shape)
+    rows = np.asarray(integrals[:, first:last])
+    row_px = (n_rows - 1) / 2 if geometry.row_px is None else geometry.row_px
+    part = replace(geometry, row_px=row_px - first)
+    for step in steps:
+        if isinstance(step, Rings):
+            rows = np.swapaxes(_without_rings(np.ascontiguousarray(np.swapaxes(rows, 0, 1)), step), 0, 1)
+        elif isinstance(step, Fdk):
+            volume: Image = fdk(
+                np.ascontiguousarray(rows), theta, part, shape=shape, window=step.window, z_range=z_range
+            )
+            return volume
+    raise ValueError(f"no step of {[type(step).__name__ for step in steps]} reconstructs a cone beam; end with fdk")
 
 
 def _without_rings(sinograms: Image, step: Rings) -> Image:

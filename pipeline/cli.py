@@ -29,6 +29,7 @@ ThetaRange = Annotated[
     typer.Option(help="First angle and end of the range in degrees; the last view stands one step before the end."),
 ]
 EnergyKev = Annotated[float | None, typer.Option(help="Photon energy in keV, where the file lacks it.")]
+AllowOutside = Annotated[bool, typer.Option("--allow-outside", help="Follow links and paths out of the scan's folder.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
 
 
@@ -121,13 +122,14 @@ def inspect(
     pixel_um: PixelUm = None,
     theta_range: ThetaRange = None,
     energy_kev: EnergyKev = None,
+    allow_outside: AllowOutside = False,
     thumbnail: Annotated[Path | None, typer.Option(help="Write a picture of the middle projection here.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print what is in a scan's files and what is missing for a reconstruction, with the remedy."""
     from .looking import inspection_table, write_thumbnail
 
-    hints = _hints(pixel_um, theta_range, energy_kev)
+    hints = _hints(pixel_um, theta_range, energy_kev, allow_outside)
     facts, table = inspection_table(scan, hints)
     if thumbnail is not None:
         write_thumbnail(scan, hints, thumbnail)
@@ -141,6 +143,7 @@ def inspect(
 def centre(
     scan: ScanPath,
     theta_range: ThetaRange = None,
+    allow_outside: AllowOutside = False,
     search: Annotated[tuple[float, float] | None, typer.Option(help="Columns to search between.")] = None,
     sheet: Annotated[Path | None, typer.Option(help="Write slices at the candidates as a contact sheet PNG.")] = None,
     as_json: AsJson = False,
@@ -148,7 +151,7 @@ def centre(
     """Find the column of the rotation axis; exit status 0 even if the verdict is not `resolved`: read it."""
     from .looking import find_scan_centre
 
-    found = find_scan_centre(scan, _hints(None, theta_range, None), search_px=search, sheet=sheet)
+    found = find_scan_centre(scan, _hints(None, theta_range, None, allow_outside), search_px=search, sheet=sheet)
     if as_json:
         typer.echo(json.dumps(found))
     else:
@@ -197,8 +200,15 @@ def schema() -> None:
     typer.echo(json.dumps(Config.model_json_schema(), indent=2))
 
 
-def _hints(pixel_um: float | None, theta_range: tuple[float, float] | None, energy_kev: float | None) -> dict[str, Any]:
-    hints = {"pixel_um": pixel_um, "theta_range_deg": theta_range, "energy_kev": energy_kev}
+def _hints(
+    pixel_um: float | None, theta_range: tuple[float, float] | None, energy_kev: float | None, allow_outside: bool
+) -> dict[str, Any]:
+    hints = {
+        "pixel_um": pixel_um,
+        "theta_range_deg": theta_range,
+        "energy_kev": energy_kev,
+        "allow_outside": allow_outside or None,
+    }
     return {name: value for name, value in hints.items() if value is not None}
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from ..materials.phases import Phase
 from .presets import CELL_PRESETS
-from .steps import DEFAULT_CHAIN, AnyStep, Step, check_chain
+from .steps import DEFAULT_CHAIN, AnyStep, Fdk, Step, check_chain
 
 Range = tuple[int, int]
 
@@ -330,17 +330,22 @@ class Config(Section):
                 raise ValueError(f"scan name {name!r} becomes a file name; use small letters, digits, - and _")
         return value
 
-    def chain(self, scan: str) -> tuple[Step, ...]:
+    def chain(self, scan: str, *, is_cone: bool = False) -> tuple[Step, ...]:
         """Return the reconstruction steps of one scan: its own list, or the common one.
 
         Parameters
         ----------
         scan : str
             Key in `scans`.
+        is_cone : bool
+            Whether its beam is a cone: where the configuration lists no steps, such a scan ends in fdk.
 
         Returns
         -------
         tuple of Step
             In the order in which they run.
         """
-        return self.scans[scan].reconstruction or self.reconstruction
+        steps: tuple[Step, ...] = self.scans[scan].reconstruction or self.reconstruction
+        if is_cone and steps == DEFAULT_CHAIN:
+            return (*steps[:-1], Fdk())
+        return steps

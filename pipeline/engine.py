@@ -8,7 +8,7 @@ the sinogram steps and the reconstruction, and writes the slab's own chunks.
 import logging
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 
 from ..arrays import Block, blocks
 from ..reconstruction.centre import Centre as FoundCentre
-from ..scans.geometry import ParallelBeam
+from ..scans.geometry import ConeBeam
 from ..scans.scan import Scan
-from .chain import correct_block, find_axis, halo_views, open_fields, reconstruct_slab
+from .chain import correct_block, find_axis, halo_views, open_fields, reconstruct_cone_slab, reconstruct_slab
 from .config import Compute
 from .ledger import Ledger, fingerprint
 from .planning import Blocks, plan_blocks
 from .selection import Selection, select_theta
-from .steps import Centre, FlatField, Layout, Step
+from .steps import Centre, Fdk, FlatField, Layout, Step
 from .store import ImageLayout, create_image, open_level, plan_layout, publish, write_slab
 
 log = logging.getLogger(__name__)
@@ -104,7 +104,8 @@ class Job:
                 f"scan {self.name} has no pixel size, and µ in cm^-1 needs one; give pixel_um in its entry "
                 "(--pixel-um on the command line)"
             )
-        return pixel_um * self.selection.bin
+        magnification = self.scan.geometry.magnification if isinstance(self.scan.geometry, ConeBeam) else 1.0
+        return pixel_um * self.selection.bin / magnification
 
     def steps(self, layout: Layout) -> tuple[Step, ...]:
         """Return the steps that read one layout, in order.
@@ -207,11 +208,17 @@ def check_job(job: Job) -> None:
     Raises
     ------
     ValueError
-        If angles, pixel size, flats or a parallel geometry are missing.
+        If angles, pixel size or flats are missing, or the last step is for another beam.
     """
-    if not isinstance(job.scan.geometry, ParallelBeam):
+    is_cone, last = isinstance(job.scan.geometry, ConeBeam), job.chain[-1]
+    if is_cone != isinstance(last, Fdk):
+        beam, right = ("cone", "fdk") if is_cone else ("parallel", "fourier-fbp")
         raise ValueError(
-            f"scan {job.name} is a cone-beam scan, which {job.chain[-1].model_dump()['step']} cannot reconstruct"
+            f"scan {job.name} has a {beam} beam and its steps end in {last.model_dump()['step']}; end them in {right}"
+        )
+    if is_cone and job.scan.geometry.centre_px is None:
+        raise ValueError(
+            f"scan {job.name} has a cone beam and no centre_px; give the column on which the axis is projected"
         )
     _ = job.theta, job.voxel_um
     if not job.scan.is_line_integral and job.scan.flats is None:
@@ -348,22 +355,51 @@ def _reconstruct_slabs(job: Job, ledger: Ledger, layout: ImageLayout, centre: Fo
     integrals = zarr.open_array(job.scratch / "integrals", mode="r")
     threads = job.blocks.threads
 
+    cone = cone_of_selection(job, centre.centre_px)
+    steps = job.steps(Layout.SINOGRAMS)
+
     def work(slab: Block) -> None:
-        sinograms = np.ascontiguousarray(np.swapaxes(np.asarray(integrals[:, slab.slice]), 0, 1))
-        volume = reconstruct_slab(
-            sinograms,
-            job.theta,
-            job.steps(Layout.SINOGRAMS),
-            centre_px=centre.centre_px,
-            voxel_um=layout.voxel_um,
-            threads=threads,
-        )
+        if cone is not None:
+            volume = reconstruct_cone_slab(integrals, job.theta, steps, cone, slab=slab)
+        else:
+            sinograms = np.ascontiguousarray(np.swapaxes(np.asarray(integrals[:, slab.slice]), 0, 1))
+            volume = reconstruct_slab(
+                sinograms,
+                job.theta,
+                steps,
+                centre_px=centre.centre_px,
+                voxel_um=layout.voxel_um,
+                threads=threads,
+            )
         write_slab(partial, layout, slab, volume)
         ledger.record(stage, slab.index, mark)
 
     _run_blocks(job, "volume", todo, len(layout.slabs), work)
     publish(partial, job.image)
     ledger.record(stage, -1, mark)
+
+
+def cone_of_selection(job: Job, centre_px: float) -> ConeBeam | None:
+    """Return the cone beam as the selected, binned detector sees it.
+
+    Parameters
+    ----------
+    job : Job
+        The scan and its selection.
+    centre_px : float
+        Column of the axis in the selection.
+
+    Returns
+    -------
+    ConeBeam or None
+        None for a parallel beam.
+    """
+    geometry, chosen = job.scan.geometry, job.selection
+    if not isinstance(geometry, ConeBeam) or geometry.pixel_um is None:
+        return None
+    row = (job.scan.shape[1] - 1) / 2 if geometry.row_px is None else geometry.row_px
+    row_px = (row - chosen.rows[0] + 0.5) / chosen.bin - 0.5
+    return replace(geometry, pixel_um=geometry.pixel_um * chosen.bin, centre_px=centre_px, row_px=row_px)
 
 
 def volume_of(group: Path) -> zarr.Array[Any]:

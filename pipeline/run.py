@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..scans.geometry import ConeBeam
 from .config import Config
 from .engine import Advance, Job, Reconstructed, check_job, reconstruct
 from .ledger import Ledger, fingerprint, locked
@@ -219,7 +220,7 @@ def _job(config: Config, one: Opened, folder: Path, advance: Advance) -> Job:
         name=one.name,
         scan=one.scan,
         selection=one.selection,
-        chain=config.chain(one.name),
+        chain=config.chain(one.name, is_cone=isinstance(one.scan.geometry, ConeBeam)),
         folder=folder,
         compute=config.compute,
         levels=config.output.levels,

@@ -81,11 +81,19 @@ class Fbp(Step):
     reads: ClassVar[Layout] = Layout.SINOGRAMS
 
 
-STEPS: tuple[type[Step], ...] = (FlatField, Zingers, Rings, Centre, FourierFbp, Fbp)
+class Fdk(Step):
+    """Filtered back-projection of circular cone-beam projections (Feldkamp, Davis and Kress 1984)."""
+
+    step: Literal["fdk"] = "fdk"
+    window: Literal["ramp", "shepp-logan", "cosine", "hamming", "hann"] = "shepp-logan"
+    reads: ClassVar[Layout] = Layout.SINOGRAMS
+
+
+STEPS: tuple[type[Step], ...] = (FlatField, Zingers, Rings, Centre, FourierFbp, Fbp, Fdk)
 """Every step there is, in the order in which they can follow one another."""
 
-AnyStep = Annotated[FlatField | Zingers | Rings | Centre | FourierFbp | Fbp, Field(discriminator="step")]
-Reconstructor = FourierFbp | Fbp
+AnyStep = Annotated[FlatField | Zingers | Rings | Centre | FourierFbp | Fbp | Fdk, Field(discriminator="step")]
+Reconstructor = FourierFbp | Fbp | Fdk
 
 DEFAULT_CHAIN: tuple[Step, ...] = (FlatField(), Zingers(), Rings(), Centre(), FourierFbp())
 
@@ -120,9 +128,9 @@ def check_chain(steps: tuple[Step, ...]) -> None:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"step {twice} stands {names.count(twice)} times; keep one")
     if not steps or not isinstance(steps[-1], Reconstructor):
-        raise ValueError(f"the last step is {names[-1] if names else 'missing'}; end the list with fourier-fbp or fbp")
+        raise ValueError(f"the last step is {names[-1] if names else 'missing'}; end with fourier-fbp, fbp or fdk")
     if sum(isinstance(step, Reconstructor) for step in steps) > 1:
-        raise ValueError(f"steps {names} reconstruct twice; keep one of fourier-fbp and fbp")
+        raise ValueError(f"steps {names} reconstruct twice; keep one of fourier-fbp, fbp and fdk")
     places = [order[type(step)] for step in steps]
     if places != sorted(places):
         right = [name for _, name in sorted(zip(places, names, strict=True))]

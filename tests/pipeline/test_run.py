@@ -245,3 +245,21 @@ def test_charge_alone_gives_the_expected_thickness(folder):
     assert results["coulometry"]["expected_thickness_um"] == pytest.approx(expected, rel=1e-3)  # M of lithium
     assert math.floor(10 * expected + 0.5) / 10 == 64.7
     assert results["balance"]["verdict"] == "not-measured"
+
+
+def test_a_cone_beam_scan_runs_in_slabs(data_dir, tmp_path):
+    scan = data_dir / "conebeam/ctsimu_tetrahedron/projections/tetra_metadata.json"
+    values = {"sample": "tetrahedron", "scans": {"main": {"path": str(scan), "allow_outside": True}}}
+    path = tmp_path / "run.yaml"
+    chain = [{"step": "flat-field"}, {"step": "fdk", "window": "hann"}]
+    path.write_text(yaml.safe_dump(values | {"reconstruction": chain}))
+    results = run_config(path, tmp_path / "out", advance=quiet)
+    image = volume(tmp_path / "out")
+    assert image.shape == (150, 150, 150)
+    assert results["scans"]["main"]["voxel_um"] == pytest.approx(975.0)
+    bright = np.argwhere(image > 0.5 * image.max()) - 74.5
+    assert np.ptp(bright[:, 0]) * 0.975 == pytest.approx(53.3, abs=7)  # the mesh is 53.3 mm high, its tip thin
+    parallel = [{"step": "flat-field"}, {"step": "fourier-fbp"}]
+    path.write_text(yaml.safe_dump(values | {"reconstruction": parallel}))
+    with pytest.raises(ValueError, match="has a cone beam and its steps end in fourier-fbp; end them in fdk"):
+        run_config(path, tmp_path / "other", advance=quiet)
