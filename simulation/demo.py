@@ -4,20 +4,20 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from ..materials import Gas, lithium, tube
+from ..materials import Gas, tube
 from ..scans.scan import Scan
 from .acquisition import Acquisition, Pose
+from .building import build_cell
 from .cell import Cell
+from .charge import Charge
+from .design import Bore, CellDesign, Collector, Film
 from .detector import Detector
-from .process_three import ProcessThree, process_three
+from .presets import KODAMA_MAH_PER_CM2
 from .scanning import acquire
 from .truth import Truth, truth_of
 
-CURRENT_DENSITY_MA_PER_CM2 = 0.2
-"""Kodama's charging current."""
-
-DURATION_MIN = 4000.0
-"""Kodama's charging time: 13.33 mAh cm^-2, 64.7 µm of lithium."""
+CHARGE = Charge(KODAMA_MAH_PER_CM2)
+"""0.2 mA cm^-2 for 4000 min: 13.33 mAh cm^-2, 64.7 µm of lithium."""
 
 GASES: Mapping[str, Gas] = MappingProxyType({"argon": Gas("argon", 1.0), "xenon": Gas("xenon", 6.0)})
 """Gas of each scan, by the scan's name."""
@@ -25,15 +25,13 @@ GASES: Mapping[str, Gas] = MappingProxyType({"argon": Gas("argon", 1.0), "xenon"
 FILTERS = (("Al", 0.2),)
 """Filter of the demo's tube: 0.2 mm of aluminium."""
 
-DESIGN = ProcessThree(
-    inner_diameter_um=380.0,
-    height_um=192.0,
-    collector_um=23.0,
-    carbon_um=22.0,
-    correlation_um=40.0,
-    tube_um=(12.0, 8.0, 14.0),
+DESIGN = CellDesign(
+    bore=Bore(inner_diameter_um=380.0, height_um=192.0, walls_um=(12.0, 8.0, 14.0)),
+    collector=Collector(thickness_um=23.0),
+    film=Film(correlation_um=40.0),
+    name="demo",
 )
-"""The cell: 0.38 mm wide inside a double PEEK tube, small enough to lie in the view with the casing."""
+"""A process-3 cell: 0.38 mm wide inside a double PEEK tube, small enough to lie in the view with the casing."""
 
 POSE = Pose(shift_um=(-6.4, 0.0, 0.0))
 """The view begins inside the collector, whose surface lies at 8.3 rows: between two rows, as in real scans."""
@@ -79,8 +77,7 @@ def demo_scans(
     truth : Truth
         What is in the cell, on the grid of the reconstruction.
     """
-    capacity = lithium.areal_charge_mah_per_cm2(CURRENT_DENSITY_MA_PER_CM2, DURATION_MIN)
-    cell = process_three(DESIGN, capacity, seed=seed)
+    cell = build_cell(DESIGN, CHARGE, seed=seed)
     acquisition = demo_acquisition()
     scans = {}
     for index, (name, gas) in enumerate(GASES.items()):

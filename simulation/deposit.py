@@ -1,5 +1,7 @@
 """Lithium by Faraday's law, to the voxel: scale a rough film until its voxels hold the charge."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
@@ -82,6 +84,29 @@ def film_columns(
     # A stable sort breaks ties by place, so that the result does not depend on the machine.
     dealt = index[np.argsort(-remainder, kind="stable")[:missing]]
     whole.ravel()[dealt] += 1
+    return whole
+
+
+def split_voxels(total: int, shares: Mapping[str, float]) -> dict[str, int]:
+    """Split a number of voxels by shares, to the voxel.
+
+    Parameters
+    ----------
+    total : int
+        Voxels to split.
+    shares : mapping of str to float
+        Share of each place; they add up to 1.
+
+    Returns
+    -------
+    dict of str to int
+        Voxels of each place, by the largest remainder; they add up to `total`.
+    """
+    exact = {name: share * total for name, share in shares.items()}
+    whole = {name: int(value) for name, value in exact.items()}
+    missing = total - sum(whole.values())
+    for name in sorted(exact, key=lambda n: whole[n] - exact[n])[:missing]:
+        whole[name] += 1
     return whole
 
 

@@ -138,6 +138,79 @@ def points_in_disc(count: int, radius: float, generator: np.random.Generator) ->
     return np.stack([r * np.sin(angle), r * np.cos(angle)], axis=1)
 
 
+def ball_offsets(radius_px: float) -> NDArray[np.int64]:
+    """Return the voxels of a ball around a voxel, the nearest first.
+
+    Parameters
+    ----------
+    radius_px : float
+        Radius in voxels; the middle voxel is always part of the ball.
+
+    Returns
+    -------
+    (n, 3) array of int64
+        Offsets along z, y and x.
+    """
+    reach = np.arange(-int(radius_px), int(radius_px) + 1)
+    offsets = np.stack(np.meshgrid(reach, reach, reach, indexing="ij"), axis=-1).reshape(-1, 3)
+    squared = (offsets**2).sum(axis=1)
+    order = np.argsort(squared, kind="stable")
+    return offsets[order][squared[order] <= max(radius_px, 0.5) ** 2]
+
+
+def random_rotation(generator: np.random.Generator) -> NDArray[np.float64]:
+    """Return a rotation drawn evenly from all rotations.
+
+    Parameters
+    ----------
+    generator : numpy.random.Generator
+        Source of the draws.
+
+    Returns
+    -------
+    (3, 3) array of float64
+        Rotation matrix.
+    """
+    w, x, y, z = generator.standard_normal(4)
+    norm = w * w + x * x + y * y + z * z
+    return np.eye(3) + 2 / norm * np.array(
+        [
+            [-(y * y + z * z), x * y - z * w, x * z + y * w],
+            [x * y + z * w, -(x * x + z * z), y * z - x * w],
+            [x * z - y * w, y * z + x * w, -(x * x + y * y)],
+        ]
+    )
+
+
+def coarse_field(shape: tuple[int, ...], correlation_px: float, generator: np.random.Generator) -> NDArray[np.float32]:
+    """Return a smooth Gaussian field that is drawn on a coarser grid and interpolated, to save memory.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Size in each direction.
+    correlation_px : float
+        Correlation length in pixels, above 0.
+    generator : numpy.random.Generator
+        Source of the noise.
+
+    Returns
+    -------
+    numpy.ndarray of float32
+        The field, of mean 0 and standard deviation close to 1.
+    """
+    step = max(1, int(correlation_px / 2))
+    small = tuple(-(-n // step) + 1 for n in shape)
+    field = gaussian_field(small, correlation_px / step, generator).astype(np.float32)
+    for axis, n in enumerate(shape):
+        place = np.arange(n) / step
+        left = place.astype(np.int64)
+        share = (place - left).astype(np.float32).reshape([-1 if a == axis else 1 for a in range(len(shape))])
+        low = field.take(left, axis=axis)
+        field = low + share * (field.take(np.minimum(left + 1, small[axis] - 1), axis=axis) - low)
+    return field
+
+
 def carve_ellipsoid(
     labels: NDArray[np.uint8],
     centre: NDArray[np.float64],
@@ -145,6 +218,7 @@ def carve_ellipsoid(
     *,
     host: int,
     code: int,
+    rotation: NDArray[np.float64] | None = None,
 ) -> int:
     """Replace one tissue by another within an ellipsoid, in place.
 
@@ -155,23 +229,28 @@ def carve_ellipsoid(
     centre : (3,) array
         z, y and x of the middle, as voxel indices.
     semi_axes : (3,) array
-        Half axes along z, y and x in voxels, above 0.
+        Half axes along z, y and x before the rotation, in voxels, above 0.
     host : int
         Only voxels with this label change.
     code : int
         What they become.
+    rotation : (3, 3) array, optional
+        Rotation from the ellipsoid's axes to z, y and x.
 
     Returns
     -------
     int
         How many voxels changed.
     """
-    low = np.maximum(np.ceil(centre - semi_axes).astype(int), 0)
-    high = np.minimum(np.floor(centre + semi_axes).astype(int) + 1, labels.shape)
+    turn = np.eye(3) if rotation is None else rotation
+    reach = np.sqrt((turn * semi_axes) ** 2 @ np.ones(3))
+    low = np.maximum(np.ceil(centre - reach).astype(int), 0)
+    high = np.minimum(np.floor(centre + reach).astype(int) + 1, labels.shape)
     if np.any(high <= low):
         return 0
     grids = np.ogrid[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
-    distance = sum(((g - c) / s) ** 2 for g, c, s in zip(grids, centre, semi_axes, strict=True))
+    offset = [g - c for g, c in zip(grids, centre, strict=True)]
+    distance = sum((sum(turn[k, axis] * offset[k] for k in range(3)) / semi_axes[axis]) ** 2 for axis in range(3))
     box = labels[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
     hit = (distance < 1) & (box == host)
     box[hit] = code

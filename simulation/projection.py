@@ -92,7 +92,8 @@ def light_path(cell: Cell, gas: Gas, acquisition: Acquisition, pose: Pose | None
             f"the rows see {low_um:g} to {low_um + view_um:g} µm of a cell of {cell.height_um:g} µm; give fewer "
             "rows, a taller cell, or a shift along z that keeps the view inside"
         )
-    counts = cell.voxel_counts()
+    alike = _alike(cell)
+    counts = np.bincount(alike, cell.voxel_counts(), len(alike))
     base = int(counts.argmax())
     codes = np.array([code for code in np.flatnonzero(counts) if code != base], dtype=np.uint8)
     mu = np.stack([tissue.mu_per_cm(spectrum.energy_kev, gas) for tissue in cell.tissues])
@@ -105,7 +106,7 @@ def light_path(cell: Cell, gas: Gas, acquisition: Acquisition, pose: Pose | None
     edge_um = -(acquisition.axis_px + 0.5) * detector.pixel_um
     blur_um = detector.blur_px * detector.pixel_um
     return LightPath(
-        packed=pack_slices(cell.labels),
+        packed=pack_slices(alike[cell.labels]),
         groups=tuple(codes[i : i + TISSUES] for i in range(0, len(codes), TISSUES)),
         excess=padded,
         shared=np.stack([mu[base], *rings]) * CM_PER_UM,
@@ -126,6 +127,12 @@ def light_path(cell: Cell, gas: Gas, acquisition: Acquisition, pose: Pose | None
         ),
         pose=pose,
     )
+
+
+def _alike(cell: Cell) -> NDArray[np.uint8]:
+    """Map each label to the first that is made of the same: lithium is one material wherever it lies."""
+    parts = [tissue.parts for tissue in cell.tissues]
+    return np.array([parts.index(part) for part in parts], dtype=np.uint8)
 
 
 def expected_views(path: LightPath, theta: NDArray[np.float64]) -> NDArray[np.float32]:

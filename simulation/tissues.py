@@ -16,13 +16,18 @@ class Fill(Enum):
 
 
 class Site(Enum):
-    """Where the lithium of a tissue counts in the balance; each lithium voxel has one place."""
+    """Where the lithium of a tissue counts; each lithium voxel has one place.
+
+    Foil is lithium that lay on the collector before the charge, counter that of the counter electrode.
+    """
 
     FILM = "film"
     IN_ELECTROLYTE = "in_electrolyte"
     MIXED_ZONE = "mixed_zone"
     IN_CARBON = "in_carbon"
     ISOLATED = "isolated"
+    FOIL = "foil"
+    COUNTER = "counter"
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ class Truth:
     lithium : (n_z, n_y, n_x) array of float32
         Share of lithium metal in each voxel, mixtures included.
     thickness_um : (n_y, n_x) array of float32
-        Lithium film over each pixel of the electrode in µm, NaN outside the electrode.
+        Lithium on the collector over each pixel of the electrode in µm, foil included, NaN outside it.
     voxel_um : float
         Edge of a voxel of the reconstruction's grid in µm.
     area_cm2 : float
@@ -34,7 +34,9 @@ class Truth:
     volume_um3 : float
         Volume of all lithium metal in the cell, in µm^3.
     film_um, in_electrolyte_um, mixed_zone_um, in_carbon_um, isolated_um : float
-        Volume of lithium at each place over the area of the electrode, in µm.
+        Volume of plated lithium at each place over the area of the electrode, in µm.
+    foil_um, counter_um : float
+        The same for lithium that was there before the charge: on the collector, and in the counter electrode.
     """
 
     labels: NDArray[np.uint8]
@@ -49,6 +51,8 @@ class Truth:
     mixed_zone_um: float
     in_carbon_um: float
     isolated_um: float
+    foil_um: float
+    counter_um: float
 
     def summary(self) -> dict[str, float]:
         """Return the balance under the keys of `results.json`, section truth.
@@ -105,7 +109,7 @@ def truth_of(cell: Cell, acquisition: Acquisition, pose: Pose | None = None) -> 
             fractions[kind.phase, :, y] += share
             metal = np.float32(kind.lithium_share) * share
             lithium[:, y] += metal
-            if kind.site is Site.FILM:
+            if kind.site in (Site.FILM, Site.FOIL):
                 film[:, y] += metal
     electrode = (yx @ (yx @ inside.astype(np.float32)).T).T
     pixel_um = acquisition.detector.pixel_um

@@ -3,23 +3,27 @@
 import pytest
 
 from xelith.materials import monochromatic
-from xelith.simulation import Acquisition, Detector, Pose, ProcessThree, process_three
+from xelith.simulation import (
+    Acquisition,
+    Bore,
+    Carbon,
+    CellDesign,
+    Charge,
+    Collector,
+    Detector,
+    Electrolyte,
+    Film,
+    Pose,
+    build_cell,
+)
 
-SMALL = ProcessThree(
-    inner_diameter_um=80.0,
-    height_um=64.0,
-    collector_um=8.0,
-    carbon_um=8.0,
-    roughness_um=2.0,
-    correlation_um=16.0,
-    carbon_roughness_um=0.5,
-    void_share=0.01,
-    void_um=3.0,
-    pockets=2,
-    pocket_um=6.0,
-    bare_spots=1,
-    bare_um=8.0,
-    tube_um=(8.0, 6.0, 8.0),
+SMALL = CellDesign(
+    bore=Bore(inner_diameter_um=80.0, height_um=64.0, walls_um=(8.0, 6.0, 8.0)),
+    collector=Collector(thickness_um=8.0),
+    film=Film(roughness_um=2.0, correlation_um=16.0, pockets=2, pocket_um=6.0, bare_spots=1, bare_um=8.0),
+    carbon=Carbon(thickness_um=8.0, roughness_um=0.5),
+    electrolyte=Electrolyte(void_share=0.01, void_um=3.0),
+    name="small",
 )
 
 
@@ -32,7 +36,7 @@ def small_design():
 @pytest.fixture(scope="session")
 def small_cell():
     """A process-3 cell with 20 µm of lithium."""
-    return process_three(SMALL, 20.0 / 4.849, seed=3)
+    return build_cell(SMALL, Charge(20.0 / 4.849), seed=3)
 
 
 @pytest.fixture(scope="session")

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from xelith.materials import Phase, lithium
-from xelith.simulation.demo import DESIGN, GASES, POSE, demo_acquisition, demo_scans
-from xelith.simulation.process_three import LITHIUM, process_three
+from xelith.materials import Phase
+from xelith.simulation.building import FILM, build_cell
+from xelith.simulation.demo import CHARGE, DESIGN, GASES, POSE, demo_acquisition, demo_scans
 
 
 @pytest.fixture(scope="module")
 def demo_cell():
-    return process_three(DESIGN, lithium.areal_charge_mah_per_cm2(0.2, 4000))
+    return build_cell(DESIGN, CHARGE)
 
 
 def test_the_film_is_64_7_um(demo_cell):
@@ -27,7 +27,7 @@ def test_cell_and_casing_lie_in_the_view(demo_cell):
     assert demo_cell.outer_radius_um + 5 < right_um  # some open beam is left on the narrower side
     top_um = -POSE.shift_um[0] + detector.n_rows * detector.pixel_um
     assert top_um <= demo_cell.height_um
-    film = np.flatnonzero((demo_cell.labels == LITHIUM)[:, demo_cell.inside].any(axis=1))
+    film = np.flatnonzero((demo_cell.labels == FILM)[:, demo_cell.inside].any(axis=1))
     assert film.min() == 23
     assert film.max() * demo_cell.voxel_um < top_um - 40  # carbon and electrolyte lie above
 
@@ -35,7 +35,7 @@ def test_cell_and_casing_lie_in_the_view(demo_cell):
 def test_two_gases_make_two_scans(monkeypatch, small_cell, small_scan, small_pose):
     from xelith.simulation import demo
 
-    monkeypatch.setattr(demo, "process_three", lambda *_, **__: small_cell)
+    monkeypatch.setattr(demo, "build_cell", lambda *_, **__: small_cell)
     monkeypatch.setattr(demo, "demo_acquisition", lambda: small_scan)
     monkeypatch.setattr(demo, "POSE", small_pose)
     seen = []
