@@ -96,4 +96,5 @@ def ramp_response(length: int, window: str = "ramp") -> NDArray[np.float64]:
     half[0] = 0.25
     half[1::2] = -1 / (np.pi * distance[1::2]) ** 2
     kernel = np.concatenate([half, half[-2:0:-1]])
-    return np.fft.rfft(kernel).real * window_response(np.fft.rfftfreq(length), window)
+    frequency = np.arange(length // 2 + 1) / length
+    return scipy.fft.rfft(kernel).real * window_response(frequency, window)

@@ -2,13 +2,17 @@
 
 import logging
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import Array
+from ..arrays import Array, Block, blocks
 
 logger = logging.getLogger(__name__)
+
+WIDTHS = (4, 8, 16)
+"""Slices that the kernels work on side by side, in lanes of SIMD vectors."""
 
 SAME_ANGLE = 0.1
 """Views closer than this share of the mean spacing count as one angle."""
@@ -158,3 +162,23 @@ def circle_spans(n_cols: int, centre_px: float) -> NDArray[np.int64]:
     stop = np.minimum(np.floor(middle + half) + 1, n_cols)
     stop = np.where(square < 0, first, stop)
     return np.stack([first, np.maximum(first, stop)], axis=1).astype(np.int64)
+
+
+def slice_groups(n_rows: int, widest: int = WIDTHS[-1]) -> Iterator[tuple[Block, tuple[int, ...]]]:
+    """Cut slices into groups that are worked on side by side.
+
+    Parameters
+    ----------
+    n_rows : int
+        Number of slices.
+    widest : int
+        Largest group, one of `WIDTHS`.
+
+    Yields
+    ------
+    tuple
+        The slices as a Block, and a tuple of zeros as long as the narrowest of `WIDTHS` that holds
+        them: kernels take their width from its length, which is part of its type.
+    """
+    for rows in blocks(n_rows, widest):
+        yield rows, (0,) * next(width for width in WIDTHS if width >= len(rows))
