@@ -75,11 +75,11 @@ def plan_blocks(selection: Selection, compute: Compute) -> Blocks:
     """
     n_theta, n_rows, n_cols = selection.shape
     cores = thread_count(compute.threads)
-    at_once = min(2, cores)
-    budget = compute.memory_gib * 2**30
+    budget = 0.8 * compute.memory_gib * 2**30
     frame = 4 * n_rows * n_cols * selection.bin**2
-    views = min(max(int(0.6 * budget / (_FRAME_COPIES * frame * at_once)), 1), MOST_VIEWS, n_theta)
-    slab = next((h for h in SLAB_HEIGHTS if _slab_bytes(selection, h) * at_once < 0.8 * budget), 2)
+    choices = [(h, n) for h in SLAB_HEIGHTS for n in (min(2, cores), 1)]
+    slab, at_once = next((c for c in choices if _slab_bytes(selection, c[0]) * c[1] < budget), (2, 1))
+    views = min(max(int(budget / (_FRAME_COPIES * frame * at_once)), 1), MOST_VIEWS, n_theta)
     return Blocks(views, slab, at_once, max(1, cores // at_once))
 
 
@@ -87,8 +87,10 @@ _FRAME_COPIES = 6
 
 
 def _slab_bytes(selection: Selection, slab: int) -> int:
+    """Sinograms and their copy, volume and pyramid, and what Fourier gridding takes for the slices side by side."""
     n_theta, _, n_cols = selection.shape
-    gridding = 16 * 4 * (2.2 * n_theta * n_cols + 3.2 * n_cols**2)
+    side_by_side = min(16, max(4, slab))
+    gridding = side_by_side * 8 * (n_theta * n_cols + 0.8 * n_cols**2)
     return int(slab * 4 * n_cols * (2 * n_theta + 2.2 * n_cols) + gridding)
 
 
