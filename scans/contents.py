@@ -46,7 +46,7 @@ def content_kind(path: Path) -> Kind:
         if not head:
             return "empty"
         for magic, kind in MAGIC:
-            if head.startswith(magic):
+            if head.startswith(magic) or (4 <= len(head) < len(magic) and magic.startswith(head)):
                 return kind
         offset = 512  # HDF5 allows a user block before its signature, of 512 bytes times a power of two
         while offset < 2**20:
