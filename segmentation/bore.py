@@ -1,5 +1,6 @@
 """The bore of the casing: its axis and radius, from a layer that fills it."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -50,6 +51,24 @@ class Bore:
         """
         y, x = np.ogrid[:n_y, :n_x]
         return np.hypot(y - self.y, x - self.x).astype(np.float32)
+
+    def window(self, n_y: int, n_x: int) -> tuple[slice, slice]:
+        """Return the square around the bore, as far as it lies in a slice.
+
+        Parameters
+        ----------
+        n_y, n_x : int
+            Size of the slice.
+
+        Returns
+        -------
+        tuple of slice
+            Along y and along x, one voxel wider than the bore.
+        """
+        return (
+            slice(max(math.floor(self.y - self.radius_px) - 1, 0), min(math.ceil(self.y + self.radius_px) + 2, n_y)),
+            slice(max(math.floor(self.x - self.radius_px) - 1, 0), min(math.ceil(self.x + self.radius_px) + 2, n_x)),
+        )
 
 
 def find_bore(dense: Array, *, diameter_px: float | None = None) -> Bore:

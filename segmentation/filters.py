@@ -10,6 +10,9 @@ from ..arrays import Array, array_namespace
 TRUNCATE = 2.5
 """Reach of a Gaussian in units of its sigma."""
 
+SCARCE = 1e-3
+"""Share of a Gaussian within the mask below which there is nothing to average."""
+
 
 def ndimage_of(array: Array) -> Any:
     """Return SciPy's ndimage, or CuPy's for a GPU array.
@@ -28,7 +31,9 @@ def ndimage_of(array: Array) -> Any:
     return importlib.import_module(name)
 
 
-def gaussian_within(values: Array, mask: Array, sigma_px: float) -> Array:
+def gaussian_within(
+    values: Array, mask: Array, sigma_px: float | tuple[float, float, float], *, share: Array | None = None
+) -> Array:
     """Smooth with a Gaussian that takes nothing from outside a mask.
 
     Parameters
@@ -37,8 +42,10 @@ def gaussian_within(values: Array, mask: Array, sigma_px: float) -> Array:
         Any quantity; finite within the mask.
     mask : (n_z, n_y, n_x) array of bool
         Voxels that count.
-    sigma_px : float
-        Standard deviation of the Gaussian, in voxels; 0 smooths nothing.
+    sigma_px : float or (3,) tuple of float
+        Standard deviation of the Gaussian, in voxels, along all axes or along each; 0 smooths nothing.
+    share : array, optional
+        `mask_share(mask, sigma_px)` where it is known already; of any shape that fits.
 
     Returns
     -------
@@ -46,14 +53,35 @@ def gaussian_within(values: Array, mask: Array, sigma_px: float) -> Array:
         Weighted mean of the neighbours within the mask; 0 where there are none.
     """
     xp = array_namespace(values, mask)
-    if sigma_px == 0:
-        return xp.where(mask, values, 0).astype(xp.float32)
-    ndimage = ndimage_of(values)
-    weight = mask.astype(xp.float32)
     kept = xp.where(mask, values, xp.float32(0)).astype(xp.float32)
-    total = ndimage.gaussian_filter(kept, sigma_px, truncate=TRUNCATE, mode="nearest")
-    share = ndimage.gaussian_filter(weight, sigma_px, truncate=TRUNCATE, mode="nearest")
-    return xp.where(share > 1e-3, total / xp.where(share > 1e-3, share, 1), 0).astype(xp.float32)
+    if sigma_px == 0:
+        return kept
+    total = ndimage_of(values).gaussian_filter(kept, sigma_px, truncate=TRUNCATE, mode="nearest")
+    seen = mask_share(mask, sigma_px) if share is None else share
+    total /= xp.maximum(seen, xp.float32(SCARCE))
+    total *= seen > SCARCE
+    return total
+
+
+def mask_share(mask: Array, sigma_px: float | tuple[float, float, float]) -> Array:
+    """Return how much of a Gaussian around each voxel lies within a mask.
+
+    Parameters
+    ----------
+    mask : (n_z, n_y, n_x) array of bool
+        Voxels that count. A mask of columns may have one row, and a mask of rows one column: the share of
+        their product is the product of their shares.
+    sigma_px : float or (3,) tuple of float
+        Standard deviation of the Gaussian, in voxels.
+
+    Returns
+    -------
+    array of float32
+        Between 0 and 1, in the shape of `mask`.
+    """
+    xp = array_namespace(mask)
+    weight = mask.astype(xp.float32)
+    return ndimage_of(mask).gaussian_filter(weight, sigma_px, truncate=TRUNCATE, mode="nearest")
 
 
 def dilate(mask: Array, steps: int) -> Array:
@@ -95,7 +123,7 @@ def erode(mask: Array, steps: int) -> Array:
     return ~dilate(~mask, steps)
 
 
-def specks(mask: Array, *, smallest: int, extent: int) -> Array:
+def specks(mask: Array, *, smallest: int) -> Array:
     """Mark the parts of a region that are too small to be trusted.
 
     Parameters
@@ -103,10 +131,8 @@ def specks(mask: Array, *, smallest: int, extent: int) -> Array:
     mask : (n_z, n_y, n_x) array of bool
         The region; its parts are connected across faces.
     smallest : int
-        Parts of fewer voxels are specks ...
-    extent : int
-        ... where they reach over no more than this many rows. The limit makes the answer for a row depend on
-        `extent + 1` rows to either side only, so that a volume can be worked through in slabs.
+        Parts of fewer voxels are specks. They reach over fewer rows than that too, so that the answer for a
+        row depends on `smallest` rows to either side only.
 
     Returns
     -------
@@ -114,16 +140,7 @@ def specks(mask: Array, *, smallest: int, extent: int) -> Array:
         The specks.
     """
     xp = array_namespace(mask)
-    ndimage = ndimage_of(mask)
-    parts, count = ndimage.label(mask)
-    if int(count) == 0:
-        return xp.zeros(mask.shape, dtype=bool)
-    size = xp.bincount(parts.ravel(), minlength=int(count) + 1)
-    rows = xp.arange(mask.shape[0])[:, None, None]
-    index = xp.arange(int(count) + 1)
-    spread = xp.broadcast_to(rows, mask.shape)
-    low = xp.asarray(ndimage.minimum(spread, parts, index))
-    high = xp.asarray(ndimage.maximum(spread, parts, index))
-    small = (size < smallest) & (high - low + 1 <= extent)
+    parts, count = ndimage_of(mask).label(mask)
+    small = xp.bincount(parts.ravel(), minlength=int(count) + 1) < smallest
     small[0] = False
     return small[parts]

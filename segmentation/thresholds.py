@@ -1,8 +1,7 @@
 """Physics thresholds: the record of what a scan says each phase reads, and its use slab by slab."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,8 +10,10 @@ from ..materials import Phase
 from .bore import Bore
 from .calibration import Calibration
 from .contrast import Contrast
-from .filters import dilate, erode, gaussian_within, specks
+from .filters import dilate, erode, gaussian_within, mask_share
+from .labelling import label_slab, light_only
 from .layout import CellLayout
+from .place import WALL_VOXELS, Place, place_slab
 from .surfaces import Surface
 from .unmixing import shares, unmixing_matrix
 
@@ -22,17 +23,8 @@ HALO_VOXELS = 24
 BAND_VOXELS = 3
 """Within this of lithium's surface a voxel's share of lithium is measured; further off it is 1 or 0."""
 
-BODY_PX = 3.0
-"""Width of the Gaussian over which a dark body in the electrolyte is asked for its xenon, in voxels."""
-
-DOUBT = 2.0
-"""Standard deviations by which a body must lack xenon before it is called lithium."""
-
-SPECK_VOXELS = 12
-SPECK_ROWS = 5
-
-WALL_VOXELS = 1.5
-"""Width of the rim of the bore into which the casing is blurred."""
+SIDEWAYS_PX = 1.0
+"""Width of the Gaussian, within a row, over which shares of lithium are averaged; sums do not feel it."""
 
 
 @dataclass(frozen=True)
@@ -120,8 +112,8 @@ def apply(thresholds: Thresholds, argon: Array | None, xenon: Array | None, z0: 
     """Label a slab, and measure the share of lithium in each voxel.
 
     Labels follow the phase with the largest share after smoothing. Shares of lithium are 1 well inside
-    lithium and 0 well outside; within `BAND_VOXELS` of its surface they are the unconstrained, unsmoothed
-    estimate, negative values kept, so that sums over columns are free of bias.
+    lithium and 0 well outside; within `BAND_VOXELS` of its surface they are the unconstrained estimate,
+    averaged sideways only and with negative values kept, so that sums over columns are free of bias.
 
     Parameters
     ----------
@@ -154,32 +146,29 @@ def apply(thresholds: Thresholds, argon: Array | None, xenon: Array | None, z0: 
     slabs = [found[name] for name in thresholds.scans]
     if len({tuple(slab.shape) for slab in slabs}) != 1:
         raise ValueError(f"slabs have shapes {[tuple(s.shape) for s in slabs]}; register them to one grid first")
+    return _assembled(thresholds, slabs, z0)
+
+
+def _assembled(t: Thresholds, slabs: list[Array], z0: int) -> tuple[Array, Array]:
+    """Work on the square around the bore, and set the result among casing and outside."""
     xp = array_namespace(*slabs)
-    place = _Place(thresholds, slabs[0].shape, z0, xp)
-    labels = _labels(thresholds, slabs, place)
-    lithium = _lithium(thresholds, slabs, labels, place)
-    _continue_to_wall(thresholds.bore, labels, lithium)
-    return _finished(thresholds, labels, lithium, place)
-
-
-class _Place:
-    """Where the voxels of a slab lie in the cell."""
-
-    def __init__(self, t: Thresholds, shape: tuple[int, int, int], z0: int, xp) -> None:  # type: ignore[no-untyped-def]
-        self.xp = xp
-        self.shape = shape
-        self.rows = xp.asarray(np.arange(z0, z0 + shape[0], dtype=np.float64))[:, None, None]
-        self.radius = xp.asarray(t.bore.distance(*shape[1:]))[None]
-        self.bore = self.radius <= t.bore.radius_px
-        self.inner = self.radius <= t.bore.radius_px - WALL_VOXELS
-        never = xp.full(self.rows.shape, -np.inf)
-        self.in_collector = never if t.collector is None else t.collector.depth(self.rows)
-        self.in_electrolyte = never if t.electrolyte is None else t.electrolyte.depth(self.rows)
-        self.beside_electrolyte = never > 0 if t.electrolyte is None else self.in_electrolyte > -t.electrolyte.guard
-        self.deep_electrolyte = never > 0 if t.electrolyte is None else self.in_electrolyte > t.electrolyte.settled
-        guard = 0 if t.collector is None else t.collector.guard
-        self.clean = self.in_collector < -guard - 0.5
-        """Rows that the collector does not touch."""
+    n_z, n_y, n_x = slabs[0].shape
+    window = t.bore.window(n_y, n_x)
+    cut = [slab[(slice(None), *window)] for slab in slabs]
+    here = replace(t, bore=replace(t.bore, y=t.bore.y - window[0].start, x=t.bore.x - window[1].start))
+    place = place_slab(cut[0].shape, z0, bore=here.bore, collector=t.collector, electrolyte=t.electrolyte, xp=xp)
+    phases = label_slab(here, cut, place)
+    shares_of_lithium = _lithium(here, cut, phases, place)
+    phases = xp.where(place.in_collector >= 0, xp.uint8(Phase.COLLECTOR), phases).astype(xp.uint8)
+    _continue_to_wall(here.bore, phases, shares_of_lithium)
+    radius = xp.asarray(t.bore.distance(n_y, n_x))
+    reach = min(t.bore.outer_radius_px or np.inf, min(n_y, n_x) / 2)
+    labels, lithium = xp.empty((n_z, n_y, n_x), dtype=xp.uint8), xp.empty((n_z, n_y, n_x), dtype=xp.float32)
+    labels[:] = xp.where(radius <= reach, xp.uint8(Phase.CASING), xp.uint8(Phase.OUTSIDE))
+    lithium[:] = np.nan
+    labels[(slice(None), *window)] = xp.where(place.bore, phases, labels[(slice(None), *window)])
+    lithium[(slice(None), *window)] = xp.where(place.bore, shares_of_lithium, xp.float32(np.nan))
+    return labels, lithium
 
 
 def _continue_to_wall(bore: Bore, *volumes: Array) -> None:
@@ -194,124 +183,30 @@ def _continue_to_wall(bore: Bore, *volumes: Array) -> None:
         volume[:, y, x] = volume[:, from_y, from_x]
 
 
-def _labels(t: Thresholds, slabs: list[Array], place: _Place) -> Array:
-    xp = place.xp
-    mask = xp.broadcast_to(place.inner & place.clean, place.shape)
-    light = t.light_phases
-    ceiling = {s: max(t.levels[s][p] for p in light) + 6.0 * t.noise_per_cm[s] for s in t.scans}
-    smooth = [
-        gaussian_within(xp.minimum(slab, np.float32(ceiling[s])), mask, t.smoothing_px)
-        for s, slab in zip(t.scans, slabs, strict=True)
-    ]
-    share = xp.stack(shares(t.matrix(*light), smooth))
-    codes = xp.asarray([int(phase) for phase in light], dtype=xp.uint8)
-    labels = codes[xp.argmax(share, axis=0)]
-    dense = _dense(t, slabs, mask, place)
-    if light == (Phase.LITHIUM, Phase.CARBON) and t.scans == ("xenon",):
-        labels = xp.where((labels == Phase.CARBON) & _within_film(t, place), xp.uint8(Phase.VOID), labels)
-    labels = _without_specks(labels, share, codes, mask & ~place.deep_electrolyte)
-    labels = xp.where(dense, xp.uint8(Phase.ELECTROLYTE), labels)
-    if bool(place.deep_electrolyte.any()):
-        labels = _in_electrolyte(t, slabs, labels, mask, place)
-    return _beside_collector(labels, place)
-
-
-def _within_film(t: Thresholds, place: _Place) -> Array:
-    """Rows between collector and the even part of the film, where what looks like carbon is a void."""
-    if t.film_depth is None or t.collector is None:
-        return place.rows < -np.inf
-    return -place.in_collector < t.film_depth - t.film_roughness
-
-
-def _dense(t: Thresholds, slabs: list[Array], mask: Array, place: _Place) -> Array:
-    """Electrolyte: above half-way in µ, or near its flat surface above the µ of a row that it half covers."""
-    xp = place.xp
-    if t.electrolyte is None or not bool(place.beside_electrolyte.any()):
-        return xp.zeros(place.shape, dtype=bool)
-    chord_cm = np.pi / 4 * 2 * t.bore.radius_px * t.voxel_um * 1e-4
-    above = xp.zeros(place.shape, dtype=xp.float32)
-    for scan, slab in zip(t.scans, slabs, strict=True):
-        dense, light = (t.levels[scan][p] for p in (Phase.ELECTROLYTE, t.light_phases[-1]))
-        halfway = 0.5 * (dense + light)
-        step = -np.log(0.5 + 0.5 * np.exp(-(dense - light) * chord_cm)) / chord_cm
-        near = place.beside_electrolyte & ~place.deep_electrolyte
-        threshold = xp.where(near, np.float32(light + step), np.float32(halfway))
-        above += (gaussian_within(slab, mask, t.smoothing_px) - threshold) / (dense - light)
-    return above > 0
-
-
-def _in_electrolyte(t: Thresholds, slabs: list[Array], labels: Array, mask: Array, place: _Place) -> Array:
-    """Dark bodies deep in the electrolyte: void, or lithium where xenon stays out of them beyond doubt."""
-    xp = place.xp
-    deep = place.deep_electrolyte & mask
-    dark = deep & (labels != Phase.ELECTROLYTE)
-    dark &= ~specks(dark, smallest=SPECK_VOXELS, extent=SPECK_ROWS)
-    labels = xp.where(deep, xp.uint8(Phase.ELECTROLYTE), labels)
-    if len(slabs) == 1 or not bool(dark.any()):
-        return xp.where(dark, xp.uint8(t.layout.dark_in_electrolyte), labels)
-    argon, xenon = (t.levels[scan] for scan in ("argon", "xenon"))
-    contrast = xenon[Phase.VOID] - argon[Phase.VOID]
-    # A small body is blurred: how dark it is tells how much of each voxel is open.
-    opened = (argon[Phase.ELECTROLYTE] - slabs[0]) / (argon[Phase.ELECTROLYTE] - argon[Phase.LITHIUM])
-    uptake = gaussian_within(slabs[1] - slabs[0], dark, BODY_PX)
-    expected = contrast * gaussian_within(opened, dark, BODY_PX)
-    seen = gaussian_within(dark.astype(xp.float32), mask, BODY_PX)
-    white = 1.0 / (8.0 * np.pi**1.5 * BODY_PX**3)
-    noise = math.hypot(*t.dense_noise_per_cm.values()) * xp.sqrt(white / xp.maximum(seen, 1e-3))
-    lithium = uptake + np.float32(DOUBT) * noise < 0.5 * expected
-    return xp.where(dark, xp.where(lithium, xp.uint8(Phase.LITHIUM), xp.uint8(Phase.VOID)), labels)
-
-
-def _without_specks(labels: Array, share: Array, codes: Array, mask: Array) -> Array:
-    """Give specks of a light phase to the runner-up of the light phases."""
-    xp = array_namespace(labels)
-    for index in range(codes.shape[0] if codes.shape[0] > 1 else 0):
-        small = specks((labels == codes[index]) & mask, smallest=SPECK_VOXELS, extent=SPECK_ROWS)
-        if bool(small.any()):
-            rest = xp.where(xp.arange(codes.shape[0])[:, None] == index, -np.inf, share[:, small])
-            labels[small] = codes[xp.argmax(rest, axis=0)]
-    return labels
-
-
-def _beside_collector(labels: Array, place: _Place) -> Array:
-    """Continue the last clean row into the rows that the collector shades."""
-    rows = place.clean[:, 0, 0]
-    shaded = ~rows & (place.in_collector[:, 0, 0] < 0.5)
-    if not bool(shaded.any()) or not bool(rows.any()):
-        return labels
-    clean = place.xp.nonzero(rows)[0]
-    downwards = bool(place.in_collector[0, 0, 0] > place.in_collector[-1, 0, 0])
-    labels[shaded] = labels[int(clean[0] if downwards else clean[-1])]
-    return labels
-
-
-def _lithium(t: Thresholds, slabs: list[Array], labels: Array, place: _Place) -> Array:
+def _lithium(t: Thresholds, slabs: list[Array], labels: Array, place: Place) -> Array:
     xp = place.xp
     is_lithium = labels == Phase.LITHIUM
     beyond = (place.in_collector >= 0.5) | ~place.inner
     near = dilate(is_lithium & ~beyond, BAND_VOXELS) & ~beyond
     deep = erode(is_lithium | beyond, BAND_VOXELS) & is_lithium
-    partner = Phase.CARBON if t.layout.has_carbon else t.light_phases[-1]
-    against = t.light_phases if len(slabs) == 2 else (Phase.LITHIUM, partner)
-    measured = shares(t.matrix(*against), slabs)[0] if partner != Phase.LITHIUM else is_lithium
-    if partner == Phase.CARBON and t.scans == ("xenon",):
-        pores = dilate(labels == Phase.VOID, BAND_VOXELS)
-        measured = xp.where(pores, shares(t.matrix(Phase.LITHIUM, Phase.VOID), slabs)[0], measured)
     shaded = ~place.clean | place.beside_electrolyte
-    measured = xp.where(shaded, is_lithium.astype(xp.float32), measured)
+    measured = xp.where(shaded, is_lithium.astype(xp.float32), _measured(t, slabs, labels, place))
     lithium = xp.where(deep, xp.float32(1), xp.where(near, measured, xp.float32(0))).astype(xp.float32)
     if t.collector is not None:
         lithium = lithium * (1.0 - t.collector.covered(place.rows)).astype(xp.float32)
     return lithium
 
 
-def _finished(t: Thresholds, labels: Array, lithium: Array, place: _Place) -> tuple[Array, Array]:
-    """Add collector, casing and outside."""
+def _measured(t: Thresholds, slabs: list[Array], labels: Array, place: Place) -> Array:
+    """Unconstrained share of lithium, averaged over neighbours within the row."""
     xp = place.xp
-    labels = xp.where(place.in_collector >= 0, xp.uint8(Phase.COLLECTOR), labels)
-    outer = t.bore.outer_radius_px
-    view = min(place.shape[1:]) / 2
-    casing = place.radius <= (view if outer is None else min(outer, view))
-    ring = xp.where(casing, xp.uint8(Phase.CASING), xp.uint8(Phase.OUTSIDE))
-    labels = xp.where(place.bore, labels, ring).astype(xp.uint8)
-    return labels, xp.where(place.bore, lithium, xp.float32(np.nan))
+    light = t.light_phases
+    if light == (Phase.LITHIUM,):
+        return xp.ones(place.shape, dtype=xp.float32)
+    cut = [light_only(t, scan, slab) for scan, slab in zip(t.scans, slabs, strict=True)]
+    measured = shares(t.matrix(*light), cut)[0]
+    if light == (Phase.LITHIUM, Phase.CARBON) and t.scans == ("xenon",):
+        pores = dilate(labels == Phase.VOID, BAND_VOXELS)
+        measured = xp.where(pores, shares(t.matrix(Phase.LITHIUM, Phase.VOID), cut)[0], measured)
+    inner = xp.broadcast_to(place.inner, place.shape)
+    return gaussian_within(measured, inner, (0.0, SIDEWAYS_PX, SIDEWAYS_PX), share=mask_share(place.inner, SIDEWAYS_PX))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from xelith.segmentation.filters import dilate, erode, gaussian_within, specks
+from xelith.segmentation.filters import dilate, erode, gaussian_within, mask_share, specks
 
 
 def test_a_constant_stays_constant_up_to_the_edge_of_the_mask(xp):
@@ -34,13 +34,20 @@ def test_erosion_leaves_the_edge_of_the_array_alone(xp):
     assert int(erode(mask, 2).sum()) == 3 * 36
 
 
-@pytest.mark.parametrize(("size", "is_speck"), [((2, 2, 2), True), ((3, 2, 2), False), ((7, 1, 1), False)])
-def test_specks_are_small_and_short(xp, size, is_speck):
-    mask = xp.zeros((12, 8, 8), dtype=bool)
-    mask[3 : 3 + size[0], 2 : 2 + size[1], 2 : 2 + size[2]] = True
-    found = specks(mask, smallest=12, extent=5)
+@pytest.mark.parametrize(("size", "is_speck"), [((2, 2, 2), True), ((3, 2, 2), False), ((11, 1, 1), True)])
+def test_specks_are_parts_of_few_voxels(xp, size, is_speck):
+    mask = xp.zeros((14, 8, 8), dtype=bool)
+    mask[2 : 2 + size[0], 2 : 2 + size[1], 2 : 2 + size[2]] = True
+    found = specks(mask, smallest=12)
     assert bool((found == (mask if is_speck else xp.zeros_like(mask))).all())
 
 
 def test_an_empty_mask_has_no_specks(xp):
-    assert not bool(specks(xp.zeros((3, 3, 3), dtype=bool), smallest=5, extent=5).any())
+    assert not bool(specks(xp.zeros((3, 3, 3), dtype=bool), smallest=5).any())
+
+
+def test_the_share_of_rows_and_columns_is_the_product_of_their_shares(xp):
+    rng = np.random.default_rng(4)
+    columns, rows = xp.asarray(rng.random((1, 9, 10)) < 0.5), xp.asarray(rng.random((8, 1, 1)) < 0.5)
+    both = mask_share(columns & rows, 1.2)
+    assert float(abs(both - mask_share(columns, 1.2) * mask_share(rows, 1.2)).max()) < 1e-6  # float32
