@@ -34,6 +34,57 @@ class Absorber(Protocol):
         """
         ...
 
+    def decrement(self, energy_kev: float) -> float:
+        """Return delta of the refractive index n = 1 - delta + i beta.
+
+        Parameters
+        ----------
+        energy_kev : float
+            Photon energy in keV.
+
+        Returns
+        -------
+        float
+            delta, dimensionless.
+        """
+        ...
+
+
+def decrement(formula: str, density_g_cm3: float, energy_kev: float) -> float:
+    """Return delta of the refractive index n = 1 - delta + i beta of a chemical compound.
+
+    By the forward scattering factors of Chantler [1]_, as xraydb tabulates them.
+
+    Parameters
+    ----------
+    formula : str
+        Chemical formula.
+    density_g_cm3 : float
+        Density in g cm^-3, not negative.
+    energy_kev : float
+        Photon energy in keV.
+
+    Returns
+    -------
+    float
+        delta, dimensionless; it sets the phase that the beam gathers.
+
+    Raises
+    ------
+    ValueError
+        If the formula cannot be read.
+
+    References
+    ----------
+    .. [1] Chantler, J. Phys. Chem. Ref. Data 29 (2000) 597-1048.
+    """
+    import xraydb
+
+    mass_shares(formula)
+    if density_g_cm3 == 0:
+        return 0.0
+    return float(xraydb.xray_delta_beta(formula, density_g_cm3, energy_kev * 1e3)[0])
+
 
 def mu_per_cm(formula: str, density_g_cm3: float, energy_kev: ArrayLike) -> NDArray[np.float64]:
     """Return the linear attenuation coefficient of a chemical compound.
@@ -189,6 +240,21 @@ class Material:
             µ in cm^-1, in the shape of `energy_kev`.
         """
         return mu_per_cm(self.formula, self.density_g_cm3, energy_kev)
+
+    def decrement(self, energy_kev: float) -> float:
+        """Return delta of the refractive index n = 1 - delta + i beta.
+
+        Parameters
+        ----------
+        energy_kev : float
+            Photon energy in keV.
+
+        Returns
+        -------
+        float
+            delta, dimensionless.
+        """
+        return decrement(self.formula, self.density_g_cm3, energy_kev)
 
 
 _PRESETS = (

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .attenuation import mu_per_cm
+from .attenuation import decrement, mu_per_cm
 
 PASCAL_PER_ATM = 101_325.0
 """Definition of the standard atmosphere."""
@@ -147,3 +147,20 @@ class Gas:
         if self.density_g_cm3 == 0:
             return np.zeros(np.shape(energy_kev))
         return mu_per_cm(self.formula, self.density_g_cm3, energy_kev)
+
+    def decrement(self, energy_kev: float) -> float:
+        """Return delta of the refractive index n = 1 - delta + i beta.
+
+        Parameters
+        ----------
+        energy_kev : float
+            Photon energy in keV.
+
+        Returns
+        -------
+        float
+            delta, dimensionless; 0 for a vacuum.
+        """
+        if self.density_g_cm3 == 0:
+            return 0.0
+        return decrement(self.formula, self.density_g_cm3, energy_kev)

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+
 from xelith.materials import MATERIALS, Material, Phase, material, mu_per_cm
-from xelith.materials.attenuation import mass_shares
+from xelith.materials.attenuation import decrement, mass_shares
 
 MO_K_ALPHA_KEV = 17.48
 
@@ -82,3 +83,20 @@ def test_a_material_is_found_by_name_or_formula():
         material("unobtainium")
     with pytest.raises(ValueError, match=r"'Q' cannot be read|'Qz2' cannot be read"):
         material("Qz2@1.0")
+
+
+@pytest.mark.parametrize(("formula", "density_g_cm3", "z_over_a"), [("Li", 0.534, 3 / 6.94), ("C", 2.0, 6 / 12.011)])
+def test_delta_is_that_of_free_electrons_far_from_the_edges(formula, density_g_cm3, z_over_a):
+    energy_kev = 20.0
+    electrons_per_cm3 = density_g_cm3 * z_over_a * 6.02214e23
+    wavelength_cm = 12.398420e-8 / energy_kev
+    expected = 2.8179403e-13 * wavelength_cm**2 * electrons_per_cm3 / (2 * np.pi)
+    # 0.3 %: anomalous terms of light elements
+    assert decrement(formula, density_g_cm3, energy_kev) == pytest.approx(expected, rel=3e-3)
+    assert Material("x", formula, density_g_cm3).decrement(energy_kev) == pytest.approx(expected, rel=3e-3)
+
+
+def test_delta_of_nothing_is_zero_and_bad_formulas_are_refused():
+    assert decrement("Li", 0.0, 20.0) == 0
+    with pytest.raises(ValueError, match="cannot be read"):
+        decrement("Foo2", 1.0, 20.0)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from xelith.materials import Gas, density_g_cm3, mu_per_cm
 from xelith.materials.gases import gas_name
 
@@ -41,9 +42,7 @@ def test_mu_of_the_fills_matches_the_check_values():
 def test_mu_is_that_of_the_formula_at_the_density():
     gas = Gas("Kr", 3.0, 310.0)
     energy = np.array([12.0, 20.0])
-    np.testing.assert_allclose(
-        gas.mu_per_cm(energy), mu_per_cm("Kr", density_g_cm3("krypton", 3.0, 310.0), energy)
-    )
+    np.testing.assert_allclose(gas.mu_per_cm(energy), mu_per_cm("Kr", density_g_cm3("krypton", 3.0, 310.0), energy))
 
 
 def test_a_vacuum_attenuates_nothing():
@@ -68,3 +67,10 @@ def test_states_out_of_range_are_refused():
         Gas("xenon", 6, 25)
     with pytest.raises(ValueError, match=r"xenon is liquid at 6 atm and 200 K"):
         density_g_cm3("xenon", 6, 200)
+
+
+def test_delta_grows_with_the_density():
+    one, eight = Gas("xenon", 1), Gas("xenon", 8)
+    ratio = eight.density_g_cm3 / one.density_g_cm3
+    assert eight.decrement(20.0) / one.decrement(20.0) == pytest.approx(ratio, rel=1e-6)
+    assert Gas("none").decrement(20.0) == 0

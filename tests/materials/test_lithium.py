@@ -1,6 +1,7 @@
 """Faraday's law: Kodama's charge as the design prints it, and inverses."""
 
 import pytest
+
 from xelith.materials import lithium
 
 

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+
 from xelith.materials import MATERIALS, Gas, Spectrum, effective_mu_per_cm, monochromatic, tube
 from xelith.materials.spectra import TABLES, filter_material, simulated_tube
 
