@@ -262,7 +262,8 @@ def radial_profile(
     total = np.bincount(ring, weights=heights[known], minlength=rings)
     mean = np.full(rings, np.nan)
     np.divide(total, count, out=mean, where=count > 0)
-    return RadialProfile((np.arange(rings) + 0.5) * width, mean, count)
+    radius: NDArray[np.float64] = np.arange(0.5, rings) * width
+    return RadialProfile(radius, mean, count)
 
 
 def find_spots(

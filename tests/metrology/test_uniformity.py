@@ -92,7 +92,7 @@ def test_radial_profile_of_a_cone():
     np.testing.assert_allclose(found.mean_um, 100 - found.radius_um, atol=0.9)
     assert found.columns.sum() == (distance < 60).sum()
     off = radial_profile(100 - np.hypot(Y - 20, X - 30), pixel_um=(1, 1), centre_px=(20, 30))
-    np.testing.assert_allclose(off.mean_um, 100 - off.radius_um, atol=1.0)  # the farthest rings are arcs
+    np.testing.assert_allclose(off.mean_um, 100 - off.radius_um, atol=3.0)  # rings 14 wide, the farthest are arcs
 
 
 def test_spots_are_listed_largest_first():
