@@ -273,6 +273,24 @@ def geometry_from(value: Geometry | Mapping[str, Any], *, pixel_um: float | None
     return ConeBeam(**numbers)
 
 
+def geometry_fields(geometry: Geometry) -> dict[str, Any]:
+    """Return a geometry as a mapping, as sidecars and hints have it.
+
+    Parameters
+    ----------
+    geometry : ParallelBeam or ConeBeam
+        The geometry.
+
+    Returns
+    -------
+    dict
+        `beam` and the fields that are not None.
+    """
+    given = {f.name: getattr(geometry, f.name) for f in fields(geometry)}
+    beam = "cone" if isinstance(geometry, ConeBeam) else "parallel"
+    return {"beam": beam, **{name: value for name, value in given.items() if value is not None}}
+
+
 def theta_from(hints: Hints, n_theta: int) -> NDArray[np.float64] | None:
     """Return the angles that the hints give in numbers.
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from .checking import check_scan
 from .errors import ScanError
 from .geometry import ConeBeam
+from .hints import geometry_fields
 from .opening import open_scan
 from .scan import Frames, Scan
-from .writing import geometry_fields
 
 REMEDIES: dict[str, str] = {
     "flats": "counts cannot be divided by the open beam: name flats in a sidecar (flats: FOLDER), "

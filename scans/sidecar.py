@@ -5,6 +5,7 @@ import logging
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from .hints import Hints, hints_from
 
 logger = logging.getLogger(__name__)
 
-MAX_BYTES = 2**20
+MAX_BYTES = 2**18
 MAX_ANGLE_BYTES = 2**28
 FOLDER_NAMES = ("scan.yaml", "xelith.yaml", "scan.yml", "xelith.yml", "scan.json")
 ALIASES = {"theta_file": "angles"}
@@ -39,7 +40,7 @@ def load_mapping(path: Path) -> dict[str, Any]:
     Parameters
     ----------
     path : Path
-        The file, at most 1 MiB.
+        The file, at most 256 KiB.
 
     Returns
     -------
@@ -52,17 +53,39 @@ def load_mapping(path: Path) -> dict[str, Any]:
         If it is too large, no valid YAML, or no mapping.
     """
     if path.stat().st_size > MAX_BYTES:
-        raise ScanError(f"{path} is {path.stat().st_size} bytes; a description of a scan has at most 1 MiB")
+        raise ScanError(f"{path} is {path.stat().st_size} bytes; a sidecar has at most 256 KiB: list angles in a file")
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        is_json = text.lstrip().startswith("{")  # YAML reads JSON too, but not with tabs
-        content = json.loads(text) if is_json else yaml.load(text, Loader=_PlainLoader)
+        content = parsed(path.read_text(encoding="utf-8-sig"))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ScanError(f"{path} is no valid YAML or JSON ({reason}); correct it there") from error
     if not isinstance(content, dict):
         raise ScanError(f"{path} holds no mapping; write lines such as 'pixel_um: 0.54'")
     return content
+
+
+def parsed(text: str) -> Any:
+    """Parse JSON or YAML.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+
+    Returns
+    -------
+    object
+        Its content.
+
+    Raises
+    ------
+    yaml.YAMLError
+        If it is neither.
+    """
+    if text.lstrip().startswith("{"):  # YAML reads JSON too, but not with tabs
+        with suppress(json.JSONDecodeError):
+            return json.loads(text)
+    return yaml.load(text, Loader=_PlainLoader)
 
 
 def find_sidecar(path: Path) -> Path | None:

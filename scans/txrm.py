@@ -3,8 +3,9 @@
 Names and types of the streams are those that txrm2tiff and dxchange document. `PixelSize` is the pixel at the
 axis; on the detector it is larger by the magnification. Rows come as stored, the bottom one first, so that z
 of a volume grows upwards. Columns grow to the right as the source sees the detector, and the sample turns
-counter-clockwise seen from above as the angle grows: `direction = -1`. A frame is aligned by moving it by
-plus its shift.
+counter-clockwise seen from above as the angle grows: `direction = -1`. (That is how the Core Imaging Library
+reads these files, see its issue 829; no Versa scan was at hand to try it on.) A frame is aligned by moving it
+by plus its shift.
 """
 
 from pathlib import Path

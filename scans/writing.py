@@ -1,10 +1,5 @@
-"""Scans out: DataExchange, NXtomo and TIFF with a sidecar; raw counts as they are, named when whole."""
+"""Scans out: DataExchange, NXtomo and TIFF with a sidecar, raw counts as they are."""
 
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,98 +11,11 @@ import yaml
 from .checking import check_scan
 from .data_exchange import GEOMETRY
 from .errors import ScanError
-from .geometry import ConeBeam, Geometry
+from .geometry import ConeBeam
+from .hints import geometry_fields
 from .nxtomo import CONE_FIELDS, DARK, FLAT, PROJECTION
-from .scan import Frames, Scan
-
-BLOCK_BYTES = 2**26
-
-
-@contextmanager
-def whole_or_not(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """Give a temporary name to write under, and rename it when the block ends well.
-
-    Parameters
-    ----------
-    path : Path
-        The final name, of a file or a folder.
-    overwrite : bool
-        True replaces what has that name.
-
-    Yields
-    ------
-    Path
-        The temporary name, in the same folder; nothing is there yet.
-
-    Raises
-    ------
-    FileExistsError
-        If something has the final name and `overwrite` is false.
-    """
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists; choose another name, or pass overwrite=True")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    remove(partial)
-    try:
-        yield partial
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        partial.replace(path)
-    finally:
-        remove(partial)
-
-
-def remove(path: Path) -> None:
-    """Remove a file or a folder, if it is there.
-
-    Parameters
-    ----------
-    path : Path
-        What to remove.
-    """
-    with suppress(FileNotFoundError):
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-
-
-def blocks_of(frames: Frames) -> Iterator[tuple[int, np.ndarray]]:
-    """Read a stack in blocks of about 64 MiB.
-
-    Parameters
-    ----------
-    frames : Frames
-        The stack.
-
-    Yields
-    ------
-    tuple of (int, array)
-        Index of the block's first frame, and the (n, n_rows, n_cols) block.
-    """
-    n_frames, n_rows, n_cols = frames.shape
-    size = max(1, BLOCK_BYTES // (n_rows * n_cols * frames.dtype.itemsize))
-    for start in range(0, n_frames, size):
-        yield start, frames[start : start + size]
-
-
-def geometry_fields(geometry: Geometry) -> dict[str, Any]:
-    """Return a geometry as a mapping, as sidecars and hints have it.
-
-    Parameters
-    ----------
-    geometry : ParallelBeam or ConeBeam
-        The geometry.
-
-    Returns
-    -------
-    dict
-        `beam` and the fields that are not None.
-    """
-    given = {f.name: getattr(geometry, f.name) for f in fields(geometry)}
-    beam = "cone" if isinstance(geometry, ConeBeam) else "parallel"
-    return {"beam": beam, **{name: value for name, value in given.items() if value is not None}}
+from .scan import Scan
+from .whole_files import blocks_of, whole_or_not
 
 
 def write_data_exchange(

@@ -126,7 +126,7 @@ def test_contradiction_is_refused(tmp_path, scan, write, name):
 
 
 def test_blocks_are_read_one_after_another(tmp_path, scan, monkeypatch):
-    monkeypatch.setattr("xelith.scans.writing.BLOCK_BYTES", 2 * 5 * 6 * 2)  # two frames
+    monkeypatch.setattr("xelith.scans.whole_files.BLOCK_BYTES", 2 * 5 * 6 * 2)  # two frames
     for write, name in WRITERS:
         write(tmp_path / name, scan)
         assert_same(open_scan(tmp_path / name), scan)
