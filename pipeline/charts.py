@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 EXPECTED_COLOUR = "#0072b2"
 MEASURED_COLOUR = "#d55e00"
+LEAST_SHARE = 1e-3
+"""Where the logarithmic axes of grey values begin, in per cent."""
 
 
 def thickness_histogram_figure(
@@ -106,7 +108,7 @@ def histogram_figure(sample: Sample, *, expected: ExpectedMu, limits: tuple[floa
             axes.stairs(share, edges, fill=True, color=colour, alpha=0.75, label=name)
             axes.stairs(share, edges, color=INK, linewidth=0.5)
         axes.set_yscale("log")
-        axes.set(xlim=(low, high), xlabel=MU_LABEL, ylabel="share of voxels (%)")
+        axes.set(xlim=(low, high), ylim=(LEAST_SHARE, None), xlabel=MU_LABEL, ylabel="share of voxels (%)")
         _mark_expected(axes, expected, (low, high))
     handles, names = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
@@ -133,16 +135,18 @@ def phase_shares(
         Phase, its colour, edges in cm^-1, and the share of all voxels of the sample in per cent; one entry for
         all voxels where there are no labels. Empty phases are left out.
     """
-    edges = np.linspace(*limits, bins + 1)
+    low, high = limits
+    edges = np.linspace(low, high, bins + 1)
+    inside = (sample.values >= low) & (sample.values <= high)
+    values = sample.values[inside]
+    place = np.minimum((values - low) * (bins / (high - low)), bins - 1).astype(np.int64)
+    whole = 100 / max(sample.values.size, 1)
     if sample.labels is None:
-        counts = np.histogram(sample.values, edges)[0]
-        return [("all voxels", "#999999", edges, 100 * counts / max(sample.values.size, 1))]
-    shares = []
-    for phase, colour in COLOURS.items():
-        counts = np.histogram(sample.values[sample.labels == phase], edges)[0]
-        if counts.any():
-            shares.append((phase.name.lower(), colour, edges, 100 * counts / sample.values.size))
-    return shares
+        return [("all voxels", "#999999", edges, whole * np.bincount(place, minlength=bins))]
+    place += bins * sample.labels[inside].astype(np.int64)
+    counts = np.bincount(place, minlength=256 * bins).reshape(256, bins)
+    phases = [(phase, colour) for phase, colour in COLOURS.items() if counts[phase].any()]
+    return [(phase.name.lower(), colour, edges, whole * counts[phase]) for phase, colour in phases]
 
 
 def balance_figure(rows: Sequence[BalanceRow]) -> "Figure":

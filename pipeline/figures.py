@@ -3,7 +3,7 @@
 import io
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,23 +26,24 @@ ExpectedMu = Mapping[str, Mapping[str, Any]]
 """Phase name to {"mu_per_cm", "low", "high"}, in cm^-1."""
 
 
-def figure_png(figure: "Figure", *, dpi: int = DPI) -> bytes:
-    """Draw a figure as PNG.
+def figure_bytes(figure: "Figure", form: Literal["png", "webp"] = "png") -> bytes:
+    """Draw a figure as the content of an image file.
 
     Parameters
     ----------
     figure : matplotlib.figure.Figure
         What to draw.
-    dpi : int
-        Pixels per inch.
+    form : {"png", "webp"}
+        File format; both are lossless, and noisy slices take half the size as WebP.
 
     Returns
     -------
     bytes
-        Content of a PNG file.
+        Content of the file.
     """
+    options: dict[str, Any] = {"pil_kwargs": {"lossless": True, "method": 4}} if form == "webp" else {}
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
+    figure.savefig(buffer, format=form, facecolor="white", **options)
     return buffer.getvalue()
 
 
@@ -92,14 +93,14 @@ def slice_figure(plane: Slice, *, limits: tuple[float, float], title: str = "", 
     matplotlib.figure.Figure
         Axes in µm, µ in cm^-1.
     """
-    figure, axes, extent = _plane_axes(plane)
+    has_legend = phases and plane.labels is not None
+    figure, axes, extent = _plane_axes(plane, title=title, has_legend=has_legend)
     image = axes.imshow(plane.values, cmap="gray", vmin=limits[0], vmax=limits[1], extent=extent)
-    if phases and plane.labels is not None:
+    if plane.labels is not None and has_legend:
         axes.imshow(_overlay(plane.labels), extent=extent, interpolation="nearest")
         _phase_legend(figure, plane.labels)
     else:
-        _colour_bar(axes, image, MU_LABEL, _extend(plane.values, limits))
-    axes.set_title(title)
+        _colour_bar(figure, axes, image, MU_LABEL, _extend(plane.values, limits))
     return figure
 
 
@@ -118,7 +119,7 @@ def fraction_figure(plane: Slice) -> "Figure":
     """
     figure, axes, extent = _plane_axes(plane)
     image = axes.imshow(plane.values, cmap=THICKNESS_COLOURS, vmin=0, vmax=1, extent=extent)
-    _colour_bar(axes, image, "share of lithium (1 = all)", _extend(plane.values, (0, 1)))
+    _colour_bar(figure, axes, image, "lithium (1 = all)", _extend(plane.values, (0, 1)))
     return figure
 
 
@@ -138,13 +139,13 @@ def thickness_figure(map_um: NDArray[Any], *, voxel_um: tuple[float, float]) -> 
         With a colour bar in µm; columns that were not measured are hatched.
     """
     height_um, width_um = (n * v for n, v in zip(map_um.shape, voxel_um, strict=True))
-    figure = new_figure(_image_height(height_um / width_um))
-    axes = figure.add_subplot()
+    figure, axes = _image_axes(height_um / width_um)
     axes.patch.set(facecolor="#e6e6e6", hatch="////", edgecolor="#b3b3b3")
     low, high = thickness_limits(map_um)
     extent = (0.0, width_um, height_um, 0.0)
-    image = axes.imshow(map_um, cmap=THICKNESS_COLOURS, vmin=low, vmax=high, extent=extent, interpolation="nearest")
-    _colour_bar(axes, image, "lithium thickness (µm)", _extend(map_um, (low, high)))
+    options: dict[str, Any] = {"extent": extent, "interpolation": "nearest", "cmap": THICKNESS_COLOURS}
+    image = axes.imshow(map_um, vmin=low, vmax=high, **options)
+    _colour_bar(figure, axes, image, "lithium thickness (µm)", _extend(map_um, (low, high)))
     axes.set(xlabel="x (µm)", ylabel="y (µm)")
     return figure
 
@@ -169,7 +170,9 @@ def thickness_limits(map_um: NDArray[Any]) -> tuple[float, float]:
     return low, high if high > low else low + 1.0
 
 
-def new_figure(height_in: float, *, width_in: float = WIDTH_IN) -> "Figure":
+def new_figure(
+    height_in: float, *, width_in: float = WIDTH_IN, layout: Literal["constrained"] | None = "constrained"
+) -> "Figure":
     """Return an empty figure that belongs to no window and no global state.
 
     Parameters
@@ -178,39 +181,51 @@ def new_figure(height_in: float, *, width_in: float = WIDTH_IN) -> "Figure":
         Height in inches.
     width_in : float
         Width in inches.
+    layout : {"constrained", None}
+        Whether matplotlib keeps the axes free of overlaps.
 
     Returns
     -------
     matplotlib.figure.Figure
-        With the layout kept free of overlaps.
+        Of 144 pixels per inch.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width_in, height_in), layout="constrained")
+    figure = Figure(figsize=(width_in, height_in), dpi=DPI, layout=layout)
     FigureCanvasAgg(figure)
     return figure
 
 
-def _plane_axes(plane: Slice) -> tuple["Figure", "Axes", tuple[float, float, float, float]]:
+def _plane_axes(
+    plane: Slice, *, title: str = "", has_legend: bool = False
+) -> tuple["Figure", "Axes", tuple[float, float, float, float]]:
     """Figure and axes of a slice, with scale bar, and the extent of its image in µm."""
     height_um, width_um = (n * v for n, v in zip(plane.values.shape, plane.voxel_um, strict=True))
-    figure = new_figure(_image_height(height_um / width_um))
-    axes = figure.add_subplot()
+    figure, axes = _image_axes(height_um / width_um, title=title, has_legend=has_legend)
     axes.set(xlabel=f"{plane.across[1]} (µm)", ylabel=f"{plane.across[0]} (µm)")
     _scale_bar(axes, width_um, height_um)
     return figure, axes, (0.0, width_um, height_um, 0.0)
 
 
-def _image_height(ratio: float) -> float:
-    """Height of a figure in inches for an image of the given height over width."""
-    return min(max(0.7 * WIDTH_IN * ratio, 0.9), 1.6 * WIDTH_IN) + 0.75
+def _image_axes(ratio: float, *, title: str = "", has_legend: bool = False) -> tuple["Figure", "Axes"]:
+    """Figure around an image of the given height over width, with room for names, colour bar and legend."""
+    width, left, right = WIDTH_IN, 0.62, 0.95
+    top, bottom = 0.4 if title else 0.12, 1.0 if has_legend else 0.52
+    inner = width - left - right
+    height = min(max(inner * ratio, 1.15), 2 * inner)
+    whole = top + height + bottom
+    figure = new_figure(whole, layout=None)
+    axes = figure.add_axes((left / width, bottom / whole, inner / width, height / whole))
+    axes.set_title(title)
+    return figure, axes
 
 
-def _colour_bar(axes: "Axes", image: Any, label: str, extend: str) -> None:
+def _colour_bar(figure: "Figure", axes: "Axes", image: Any, label: str, extend: str) -> None:
     """Set a colour bar beside the image, of its height, with arrows where values lie beyond its ends."""
     place = axes.inset_axes((1.04, 0.0, 0.045, 1.0))
-    axes.figure.colorbar(image, cax=place, extend=extend, extendfrac=0.04).set_label(label)
+    bar = figure.colorbar(image, cax=place, extend=extend, extendfrac=0.04)
+    bar.set_label(label)
 
 
 def _extend(values: NDArray[Any], limits: tuple[float, float]) -> str:
@@ -219,11 +234,11 @@ def _extend(values: NDArray[Any], limits: tuple[float, float]) -> str:
 
 
 def _overlay(labels: NDArray[Any]) -> NDArray[Any]:
-    """(rows, columns, 4) colours: phases half transparent, outside and unlabelled voxels clear."""
+    """(rows, columns, 4) colours: phases nearly opaque, outside and unlabelled voxels clear."""
     table = np.zeros((256, 4))
     for phase, colour in COLOURS.items():
         if phase != Phase.OUTSIDE:
-            table[phase] = [*(byte / 255 for byte in bytes.fromhex(colour[1:])), 0.6]
+            table[phase] = [*(byte / 255 for byte in bytes.fromhex(colour[1:])), 0.75]
     return table[labels]
 
 
@@ -233,7 +248,7 @@ def _phase_legend(figure: "Figure", labels: NDArray[Any]) -> None:
     present = [phase for phase in Phase if phase != Phase.OUTSIDE and (labels == phase).any()]
     patches = [Patch(facecolor=COLOURS[p], edgecolor=INK, linewidth=0.5, label=p.name.lower()) for p in present]
     if patches:
-        figure.legend(handles=patches, loc="outside lower center", ncols=3, frameon=False)
+        figure.legend(handles=patches, loc="lower center", ncols=3, frameon=False)
 
 
 def _scale_bar(axes: "Axes", width_um: float, height_um: float) -> None:

@@ -2,6 +2,8 @@
 
 import base64
 import gzip
+import importlib.resources
+import json
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -9,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .charts import EXPECTED_COLOUR, MEASURED_COLOUR, name_levels, phase_shares, thickness_shares
+from .charts import EXPECTED_COLOUR, LEAST_SHARE, MEASURED_COLOUR, name_levels, phase_shares, thickness_shares
 from .figures import INK, ExpectedMu, thickness_limits
 from .overview import Sample
 from .quantities import is_number
 
 MOST_COLUMNS = 300
-MOST_BINS = 3000
+MOST_BINS = 6000
 HEIGHT_PX = 430
 
 
@@ -28,9 +30,8 @@ def packed_library() -> str:
     str
         Base64 of its gzip: 2 MB instead of 4.8.
     """
-    from plotly.offline import get_plotlyjs
-
-    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), 9, mtime=0)).decode()
+    library = importlib.resources.files("plotly").joinpath("package_data", "plotly.min.js").read_bytes()
+    return base64.b64encode(gzip.compress(library, 9, mtime=0)).decode()
 
 
 def thickness_chart(map_um: NDArray[Any], *, voxel_um: tuple[float, float]) -> str:
@@ -53,7 +54,7 @@ def thickness_chart(map_um: NDArray[Any], *, voxel_um: tuple[float, float]) -> s
     y, x = (factor * v * (np.arange(n) + 0.5) for v, n in zip(voxel_um, values.shape, strict=True))
     low, high = thickness_limits(map_um)
     trace = {
-        "type": "heatmap", "z": values.astype(np.float32), "x": x.astype(np.float32), "y": y.astype(np.float32),
+        "type": "heatmap", "z": _packed(values), "x": _packed(x), "y": _packed(y),
         "colorscale": "Cividis", "zmin": low, "zmax": high, "hoverongaps": False,
         "hovertemplate": "x %{x:.0f} µm, y %{y:.0f} µm<br>lithium %{z:.1f} µm<extra></extra>",
         "colorbar": {"title": {"text": "lithium thickness (µm)", "side": "right"}, "thickness": 14},
@@ -119,14 +120,21 @@ def histogram_chart(sample: Sample, *, expected: ExpectedMu, limits: tuple[float
     values = sample.values if sample.values.size else np.zeros(1)
     low, high = (float(v) for v in np.percentile(values, (0.02, 99.98)))
     bins = min(max(round(200 * (high - low) / (limits[1] - limits[0])), 100), MOST_BINS)
+    shares = phase_shares(sample, (low, max(high, low + 1e-6)), bins=bins)
     traces = [
-        _bars(edges, share, name, colour, name + " %{x:.2f} cm⁻¹: %{y:.3f} %")
-        for name, colour, edges, share in phase_shares(sample, (low, max(high, low + 1e-6)), bins=bins)
+        _bars(edges, share, name, colour, name + " %{x:.2f} cm⁻¹: %{y:.3f} %") for name, colour, edges, share in shares
     ]
+    highest = max((float(share.max()) for *_, share in shares), default=0.0)
     known = [(e["mu_per_cm"], name, INK) for name, e in expected.items() if is_number(e.get("mu_per_cm"))]
     layout = {
         "xaxis": {"title": {"text": "µ (cm⁻¹)"}, "range": list(limits)},
-        "yaxis": {"title": {"text": "share of voxels (%)"}, "type": "log"},
+        "yaxis": {
+            "title": {"text": "share of voxels (%)"},
+            "type": "log",
+            "dtick": 1,
+            "exponentformat": "power",
+            "range": [np.log10(LEAST_SHARE), np.log10(max(2 * highest, 10 * LEAST_SHARE))],
+        },
         "legend": {"orientation": "h", "y": -0.25},
         **_lines(known, limits),
     }
@@ -149,7 +157,7 @@ def _bars(edges: NDArray[Any], share: NDArray[Any], name: str, colour: str, hove
     middles = (edges[:-1] + edges[1:]) / 2
     filled = np.flatnonzero(share)
     return {
-        "type": "bar", "x": middles[filled].astype(np.float32), "y": share[filled].astype(np.float32), "name": name,
+        "type": "bar", "x": _packed(middles[filled]), "y": _packed(share[filled]), "name": name,
         "marker": {"color": colour, "line": {"width": 0}}, "opacity": 0.75,
         "hovertemplate": hover + "<extra></extra>", "width": float(edges[1] - edges[0]),
     }  # fmt: skip
@@ -174,12 +182,17 @@ def _lines(marks: list[tuple[float, str, str]], limits: tuple[float, float]) -> 
 
 def _chart(traces: list[dict[str, Any]], layout: dict[str, Any]) -> str:
     """JSON that may stand inside a script element: a closing tag in a name cannot end it."""
-    import plotly.graph_objects as go
-
-    common = {
-        "height": HEIGHT_PX, "barmode": "overlay", "bargap": 0, "paper_bgcolor": "white", "plot_bgcolor": "white",
+    common: dict[str, Any] = {
+        "height": HEIGHT_PX, "paper_bgcolor": "white", "plot_bgcolor": "white",
         "margin": {"l": 60, "r": 10, "t": 50, "b": 50}, "font": {"family": "system-ui, sans-serif", "color": INK},
-        "template": "none",
     }  # fmt: skip
-    figure = go.Figure(data=traces, layout={**common, **layout})
-    return (figure.to_json() or "{}").replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    if all(trace["type"] == "bar" for trace in traces):
+        common |= {"barmode": "overlay", "bargap": 0}
+    text = json.dumps({"data": traces, "layout": {**common, **layout}}, allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _packed(values: NDArray[Any]) -> dict[str, str]:
+    """Numbers as plotly.js reads them from base64; NaN passes, as JSON would not let it."""
+    packed = {"dtype": "f4", "bdata": base64.b64encode(values.astype("<f4").tobytes()).decode()}
+    return packed if values.ndim == 1 else {**packed, "shape": ", ".join(map(str, values.shape))}

@@ -11,8 +11,8 @@ from ..materials.phases import Phase
 from .image_group import ImageGroup
 
 LONGEST_SIDE = 1024
-SAMPLE_CHUNKS = 256
-SAMPLE_VOXELS = 8_000_000
+READ_VOXELS = 256 * 2**20
+SAMPLE_VOXELS = 4_000_000
 AXES = "zyx"
 
 
@@ -120,14 +120,15 @@ def draw_sample(image: ImageGroup, labels: ImageGroup | None = None) -> Sample:
     Parameters
     ----------
     image : ImageGroup
-        µ in cm^-1. Up to 256 chunks are read whole; of more, a fixed random choice at evenly spread heights.
+        µ in cm^-1. Up to 2^28 voxels (1 GiB) are read; of more, a fixed random choice of chunks at evenly
+        spread heights.
     labels : ImageGroup, optional
         Phase numbers on the same grid; left out where the grid differs.
 
     Returns
     -------
     Sample
-        About 8 million voxels at most.
+        About 4 million voxels at most.
     """
     array = image.levels[0]
     beside = labels.levels[0] if labels is not None and labels.shape == array.shape else None
@@ -151,8 +152,9 @@ def draw_sample(image: ImageGroup, labels: ImageGroup | None = None) -> Sample:
 def _chunk_places(shape: tuple[int, ...], chunks: tuple[int, ...]) -> list[tuple[int, int, int]]:
     """Choose which chunks to read: all of a few, else a fixed random few at each of evenly spread heights."""
     nz, ny, nx = (-(-n // c) for n, c in zip(shape, chunks, strict=True))
-    per_height = min(ny * nx, max(1, SAMPLE_CHUNKS // nz))
-    heights = np.unique(np.linspace(0, nz - 1, min(nz, SAMPLE_CHUNKS)).round().astype(int))
+    most = max(1, READ_VOXELS // int(np.prod(chunks)))
+    per_height = min(ny * nx, max(1, most // nz))
+    heights = np.unique(np.linspace(0, nz - 1, min(nz, most)).round().astype(int))
     rng = np.random.default_rng(0)
     return [
         (int(z), int(at) // nx, int(at) % nx)
@@ -164,10 +166,13 @@ def _chunk_places(shape: tuple[int, ...], chunks: tuple[int, ...]) -> list[tuple
 def _richest_height(labels: ImageGroup) -> float | None:
     """Height with the most lithium as a share of the volume's height; None where there is none."""
     coarsest = labels.levels[-1]
-    if np.prod(coarsest.shape) > 8 * SAMPLE_VOXELS:
+    if np.prod(coarsest.shape) > 16 * SAMPLE_VOXELS:
         return None
     voxels = (np.asarray(coarsest[...]) == Phase.LITHIUM).sum(axis=(1, 2))
-    return None if not voxels.any() else (int(voxels.argmax()) + 0.5) / len(voxels)
+    if not voxels.any():
+        return None
+    rich = np.flatnonzero(voxels >= 0.9 * voxels.max())  # of a film that is whole at many heights, the middle
+    return (float(rich[len(rich) // 2]) + 0.5) / len(voxels)
 
 
 def _cut(image: ImageGroup, labels: ImageGroup | None, level: int, axis: int, index: int) -> Slice:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..materials.phases import Phase
 from .charts import balance_figure, histogram_figure, thickness_histogram_figure
-from .figures import ExpectedMu, figure_png, fraction_figure, slice_figure, thickness_figure
+from .figures import ExpectedMu, figure_bytes, fraction_figure, slice_figure, thickness_figure
 from .overview import Sample, Slice
 from .quantities import is_number, number, percent, quantity
 from .summary import BalanceRow
@@ -25,8 +25,8 @@ class Picture:
 
     Parameters
     ----------
-    png : str
-        Base64 of the PNG.
+    webp : str
+        Base64 of the WebP image.
     width, height : int
         Size in pixels.
     alt : str
@@ -37,7 +37,7 @@ class Picture:
         Name of the chart that takes its place where scripts run; empty if there is none.
     """
 
-    png: str
+    webp: str
     width: int
     height: int
     alt: str
@@ -75,11 +75,11 @@ def picture(figure: "Figure", *, alt: str, caption: str) -> Picture:
     Returns
     -------
     Picture
-        PNG with its size.
+        The image with its size.
     """
-    png = figure_png(figure)
-    width, height = (int.from_bytes(png[at : at + 4], "big") for at in (16, 20))  # of the header IHDR
-    return Picture(base64.b64encode(png).decode(), width, height, alt, caption)
+    image = figure_bytes(figure, "webp")
+    width, height = figure.canvas.get_width_height()
+    return Picture(base64.b64encode(image).decode(), width, height, alt, caption)
 
 
 def balance_picture(rows: Sequence[BalanceRow]) -> Picture:

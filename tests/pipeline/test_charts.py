@@ -12,7 +12,7 @@ from xelith.pipeline.charts import (
     thickness_histogram_figure,
     thickness_shares,
 )
-from xelith.pipeline.figures import figure_png
+from xelith.pipeline.figures import figure_bytes
 from xelith.pipeline.overview import Sample
 from xelith.pipeline.summary import BalanceRow
 
@@ -56,7 +56,7 @@ def test_histogram_shows_the_whole_range_and_the_window_with_marks(sample):
 def test_histogram_of_one_phase_without_expectations():
     figure = histogram_figure(Sample(np.full(50, 3.0), None, 0.1), expected={}, limits=(2, 4))
     assert len(figure.axes) == 1
-    assert figure_png(figure).startswith(b"\x89PNG")
+    assert figure_bytes(figure).startswith(b"\x89PNG")
 
 
 def test_names_of_near_marks_are_stacked():
@@ -108,9 +108,15 @@ def test_balance_bars_have_their_lengths_and_say_what_is_missing():
     assert shown[:2] == ["64.70 ± 0.60 µm", "58.5 ± 2.2 µm"]
     assert shown[4:] == ["not measured", "0.00 to 3.00 µm"]
     assert figure.legends[0].get_texts()[0].get_text() == "truth of the simulated cell"
-    assert figure_png(figure).startswith(b"\x89PNG")
+    assert figure_bytes(figure).startswith(b"\x89PNG")
 
 
 def test_balance_of_nothing_is_drawn():
     rows = [BalanceRow("balance.film_um", "lithium film", None)]
-    assert figure_png(balance_figure(rows)).startswith(b"\x89PNG")
+    assert figure_bytes(balance_figure(rows)).startswith(b"\x89PNG")
+
+
+def test_phase_shares_equal_a_plain_histogram(sample):
+    for name, _, edges, share in phase_shares(sample, (-0.5, 1.5), bins=40):
+        values = sample.values[sample.labels == Phase[name.upper()]]
+        np.testing.assert_allclose(share, 100 * np.histogram(values, edges)[0] / sample.values.size, atol=0.02)

@@ -5,7 +5,7 @@ import pytest
 
 from xelith.materials.phases import COLOURS, Phase
 from xelith.pipeline.figures import (
-    figure_png,
+    figure_bytes,
     fraction_figure,
     grey_limits,
     slice_figure,
@@ -64,13 +64,13 @@ def test_fraction_runs_from_nothing_to_all():
     figure = fraction_figure(Slice(np.linspace(-0.1, 1.2, 200).reshape(10, 20), None, "z", 0, (1, 1)))
     axes = figure.axes[0]
     assert axes.get_images()[0].get_clim() == (0, 1)
-    assert axes.child_axes[0].get_ylabel() == "share of lithium (1 = all)"
+    assert axes.child_axes[0].get_ylabel() == "lithium (1 = all)"
     assert (axes.get_xlim(), axes.get_ylim()) == ((0, 20), (10, 0))
 
 
 def test_slice_of_only_nan_is_drawn():
     figure = slice_figure(Slice(np.full((4, 4), np.nan), None, "z", 0, (1, 1)), limits=(0, 1))
-    assert figure_png(figure).startswith(b"\x89PNG")
+    assert figure_bytes(figure).startswith(b"\x89PNG")
 
 
 def test_thickness_map_states_micrometres_and_starts_at_zero():
@@ -83,7 +83,7 @@ def test_thickness_map_states_micrometres_and_starts_at_zero():
     image = axes.get_images()[0]
     assert image.get_extent() == [0, 40, 12, 0]
     assert image.get_clim()[0] == 0
-    assert figure_png(figure).startswith(b"\x89PNG")
+    assert figure_bytes(figure).startswith(b"\x89PNG")
 
 
 def test_thickness_limits():
