@@ -1,0 +1,210 @@
+"""An argon and a xenon scan of one cell, decomposed ray by ray into electrolyte path and gas path.
+
+Only the gas changes between the scans, so for each ray the two transmissions
+
+    T_g = sum_E w_E exp(-(mu_SE(E) p_SE + mu_g(E) p_gas))
+
+of the spectrum w with g = argon and xenon determine p_SE and p_gas. Lithium's own attenuation, 0.2 % of that of the
+bromine electrolyte, is left out: f_Li = 1 - f_SE - f_gas reads that share of itself too low. Each path is then
+reconstructed on its own, and a voxel's share of it needs no µ at all. Subtracting two hardened volumes instead errs by
+0.06 to 0.10 in the share of lithium, since electrolyte hardens the beam on which xenon works.
+The same idea, two energies in place of two gases, is dual-energy CT [1]_.
+
+References
+----------
+.. [1] Alvarez & Macovski, Phys. Med. Biol. 21 (1976) 733.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Array, array_namespace
+from ..materials import Spectrum
+from ..materials.attenuation import Absorber
+from .hardening import DEEPEST
+
+SOLID_KNOTS, GAS_KNOTS = 256, 257
+GAS_REACH = 8.0
+"""Gas paths are tabulated to this many bores on either side of zero: a starved ray's gas path is mostly noise."""
+
+ITERATIONS = 4
+"""Newton steps; the tables are smooth, so the residual falls below the tables' own error after three."""
+
+
+@dataclass(frozen=True, eq=False)
+class RayModel:
+    """Line integrals in both gases, tabulated over the paths through electrolyte and gas.
+
+    Parameters
+    ----------
+    solid_cm, gas_cm : float
+        Step of the tables in each path, in cm.
+    gas_first_cm : float
+        Gas path of the first column, in cm; below zero, so that noise finds an answer.
+    argon, xenon : (n_solid, n_gas) array of float32
+        Line integrals, dimensionless.
+    """
+
+    solid_cm: float
+    gas_cm: float
+    gas_first_cm: float
+    argon: NDArray[np.float32]
+    xenon: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Paths:
+    """What a ray crosses.
+
+    Parameters
+    ----------
+    solid_cm : array of float32
+        Path through solid electrolyte, in cm; negative values are noise and are kept.
+    gas_cm : array of float32
+        Path through open pores, in cm.
+    n_outside : int
+        Rays whose answer lies beyond the tables (starved rays); they are held at the tables' edge.
+    """
+
+    solid_cm: Array
+    gas_cm: Array
+    n_outside: int
+
+
+def ray_model(
+    spectrum: Spectrum,
+    solid: Absorber,
+    argon: Absorber,
+    xenon: Absorber,
+    *,
+    longest_cm: float,
+    behind: Sequence[tuple[Absorber, float]] = (),
+) -> RayModel:
+    """Tabulate what both scans read behind paths through electrolyte and gas.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+        Weights of the energies in the detector's signal, as the flats saw it.
+    solid : Absorber
+        The electrolyte.
+    argon, xenon : Absorber
+        Gas of each scan.
+    longest_cm : float
+        Longest path in the cell, its bore, in cm.
+    behind : sequence of (Absorber, float)
+        What else every ray crosses and the flats did not: material and path in cm, for instance the mean path through
+        the casing. It shapes the spectrum; its own attenuation is not part of the line integrals.
+
+    Returns
+    -------
+    RayModel
+        For `decompose_rays`.
+
+    Raises
+    ------
+    ValueError
+        If the longest path is not positive, or both gases attenuate alike.
+    """
+    if not longest_cm > 0:
+        raise ValueError(f"longest_cm is {longest_cm}; give the bore of the cell, above 0 cm")
+    for layer, path_cm in behind:
+        spectrum = spectrum.filtered(layer, path_cm)
+    energy, weights = spectrum.energy_kev, spectrum.photons
+    gases = [np.asarray(gas.mu_per_cm(energy)) for gas in (argon, xenon)]
+    if not abs(float(weights @ (gases[1] - gases[0]))) > 1e-6:
+        raise ValueError("both gases attenuate alike in this beam, so that a pair tells nothing; use argon and xenon")
+    solid_cm = 1.25 * longest_cm / (SOLID_KNOTS - 1)
+    gas_first_cm, gas_cm = -GAS_REACH * longest_cm, 2 * GAS_REACH * longest_cm / (GAS_KNOTS - 1)
+    paths = solid_cm * np.arange(SOLID_KNOTS), gas_first_cm + gas_cm * np.arange(GAS_KNOTS)
+    mu_solid = np.asarray(solid.mu_per_cm(energy))
+    tables = [_table(paths, mu_solid, mu_gas, weights) for mu_gas in gases]
+    return RayModel(solid_cm, gas_cm, gas_first_cm, tables[0], tables[1])
+
+
+def _table(
+    paths: tuple[NDArray[np.float64], NDArray[np.float64]],
+    mu_solid: NDArray[np.float64],
+    mu_gas: NDArray[np.float64],
+    weights: NDArray[np.float64],
+) -> NDArray[np.float32]:
+    """-ln of the transmission over a grid of paths; the sum over energies is a matrix product."""
+    solid, gas = paths
+    left = np.exp(-np.multiply.outer(solid, mu_solid)) * weights
+    right = np.exp(-np.multiply.outer(gas, mu_gas))
+    light = left @ right.T
+    return -np.log(np.maximum(light, np.exp(-4 * DEEPEST))).astype(np.float32)
+
+
+def decompose_rays(argon: Array, xenon: Array, model: RayModel) -> Paths:
+    """Turn the line integrals of a registered pair of scans into paths.
+
+    Newton's method on the tabulated model, every ray on its own. Values are not clipped at zero, so that sums and
+    means over noisy rays are free of bias.
+
+    Parameters
+    ----------
+    argon, xenon : array
+        Measured line integrals of the same rays, dimensionless, of one shape.
+    model : RayModel
+        From `ray_model`.
+
+    Returns
+    -------
+    Paths
+        Of the shape and on the device of the input.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    xp = array_namespace(argon, xenon)
+    if argon.shape != xenon.shape:
+        raise ValueError(f"argon is {argon.shape} and xenon {xenon.shape}; register both scans to one grid first")
+    tables = xp.asarray(model.argon), xp.asarray(model.xenon)
+    gasless = tables[0][:, GAS_KNOTS // 2]
+    solid = xp.where(argon > 0, xp.interp(argon, gasless, xp.arange(SOLID_KNOTS)), argon / gasless[1])
+    solid = solid.astype(xp.float32)
+    gas = xp.full(argon.shape, -model.gas_first_cm / model.gas_cm, dtype=xp.float32)
+    for _ in range(ITERATIONS):
+        solid, gas = _newton_step(xp, (argon, xenon), tables, solid, gas)
+    outside = (solid > SOLID_KNOTS - 1) | (gas <= 0) | (gas >= GAS_KNOTS - 1)
+    n_outside = int(xp.sum(outside))
+    solid = xp.minimum(solid, SOLID_KNOTS - 1)
+    return Paths(
+        (solid * model.solid_cm).astype(xp.float32),
+        (gas * model.gas_cm + model.gas_first_cm).astype(xp.float32),
+        n_outside,
+    )
+
+
+def _newton_step(
+    xp: Any, measured: tuple[Array, Array], tables: tuple[Array, Array], solid: Array, gas: Array
+) -> tuple[Array, Array]:
+    """One step in both paths, in units of knots; the tables are linear beyond their first row."""
+    (a, a_s, a_g), (x, x_s, x_g) = (_looked_up(xp, table, solid, gas) for table in tables)
+    miss_a, miss_x = measured[0] - a, measured[1] - x
+    determinant = a_s * x_g - a_g * x_s
+    step_s = (miss_a * x_g - miss_x * a_g) / determinant
+    step_g = (miss_x * a_s - miss_a * x_s) / determinant
+    solid = (solid + step_s).clip(-float(SOLID_KNOTS), SOLID_KNOTS - 1.0)
+    return solid, (gas + step_g).clip(0.0, GAS_KNOTS - 1.001)
+
+
+def _looked_up(xp: Any, table: Array, solid: Array, gas: Array) -> tuple[Array, Array, Array]:
+    """Value and both slopes of a table between its knots, the value by parabolas through the nearest ones."""
+    i = solid.round().clip(1, SOLID_KNOTS - 2).astype("int32")
+    j = gas.round().clip(1, GAS_KNOTS - 2).astype("int32")
+    s, g = solid - i, gas - j
+    middle = table[i, j]
+    up, down, right, left = table[i + 1, j], table[i - 1, j], table[i, j + 1], table[i, j - 1]
+    first_s, second_s = (up - down) / 2, up + down - 2 * middle
+    first_g, second_g = (right - left) / 2, right + left - 2 * middle
+    mixed = (table[i + 1, j + 1] - table[i + 1, j - 1] - table[i - 1, j + 1] + table[i - 1, j - 1]) / 4
+    value = middle + first_s * s + first_g * g + second_s * s * s / 2 + second_g * g * g / 2 + mixed * s * g
+    return value, first_s + second_s * s + mixed * g, first_g + second_g * g + mixed * s
