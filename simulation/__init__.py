@@ -1,10 +1,10 @@
 """Known truth: cells with exact phases and the scans they would give. Shares no code with reconstruction.
 
 Public names: `CellDesign` and its parts, `Charge`, `PRESETS`, `build_cell`; `Cell`, `Truth`, `truth_of`;
-`Detector`, `Acquisition`, `Pose`, `acquire`; `demo_scans`.
+`Detector`, `Acquisition`, `Cone`, `Optics`, `Drift`, `Pose`, `acquire`; `demo_scans`.
 """
 
-from .acquisition import Acquisition, Pose
+from .acquisition import Acquisition, Cone, Drift, Optics, Pose
 from .building import build_cell
 from .cell import Cell, Ring
 from .charge import Charge
@@ -25,11 +25,14 @@ __all__ = [
     "CellDesign",
     "Charge",
     "Collector",
+    "Cone",
     "Deposit",
     "Detector",
+    "Drift",
     "Electrolyte",
     "Fill",
     "Film",
+    "Optics",
     "Pose",
     "Preset",
     "Ring",

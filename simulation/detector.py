@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from .morphology import gaussian_field
 from .noise import poisson_counts, stream
 
-_PATTERN, _FLAT, _DARK, _VIEW = range(4)
+_PATTERN, _FLAT, _DARK, _VIEW, _BEAM = range(5)
 """Purposes of the random streams; each frame of each purpose has its own."""
 
 
@@ -35,6 +35,8 @@ class Detector:
         Standard deviation of the pixels' gain, dimensionless; flats measure it.
     drift_std : float
         Standard deviation of each pixel's change of gain after the flats, dimensionless: ring artefacts.
+    zingers : float
+        Mean number of pixels per frame that stray radiation hits, not negative.
 
     Raises
     ------
@@ -50,6 +52,7 @@ class Detector:
     read_noise_counts: float = 3.0
     gain_std: float = 0.02
     drift_std: float = 0.0005
+    zingers: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -57,7 +60,7 @@ class Detector:
             raise ValueError(f"the detector has {self.n_rows} x {self.n_cols} pixels; give at least one each way")
         if not self.pixel_um > 0:
             raise ValueError(f"the pixel is {self.pixel_um} µm; give more than 0 µm")
-        for name in ("blur_px", "dark_counts", "read_noise_counts", "gain_std", "drift_std"):
+        for name in ("blur_px", "dark_counts", "read_noise_counts", "gain_std", "drift_std", "zingers"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} of the detector is {getattr(self, name)}; give 0 or more")
 
@@ -75,6 +78,8 @@ class Patterns:
     ----------
     beam : (n_rows, n_cols) array of float32
         Photons of the open beam over their mean, dimensionless.
+    change : (n_rows, n_cols) array of float32
+        Another such profile, of mean 0 and standard deviation 1: what a drift of the profile adds.
     gain : (n_rows, n_cols) array of float32
         Counts per photon while flats are taken.
     drifted_gain : (n_rows, n_cols) array of float32
@@ -84,6 +89,7 @@ class Patterns:
     """
 
     beam: NDArray[np.float32]
+    change: NDArray[np.float32]
     gain: NDArray[np.float32]
     drifted_gain: NDArray[np.float32]
     dark: NDArray[np.float32]
@@ -105,16 +111,20 @@ def patterns(detector: Detector, *, seed: int) -> Patterns:
         A smooth beam profile of a few per cent, gain and offset of every pixel.
     """
     generator = stream(seed, _PATTERN, 0)
-    beam = 1 + 0.02 * gaussian_field(detector.shape, 0.5 * max(detector.shape), generator)
+    smooth_px = 0.5 * max(detector.shape)
+    beam = 1 + 0.02 * gaussian_field(detector.shape, smooth_px, generator)
     gain = 1 + detector.gain_std * generator.standard_normal(detector.shape)
     drift = 1 + detector.drift_std * generator.standard_normal(detector.shape)
     dark = detector.dark_counts + np.sqrt(detector.dark_counts) * 0.1 * generator.standard_normal(detector.shape)
     gain = np.maximum(gain, 0.1)
-    arrays = (np.maximum(beam, 0.5), gain, gain * drift, np.maximum(dark, 0.0))
+    change = gaussian_field(detector.shape, smooth_px, generator)
+    arrays = (np.maximum(beam, 0.5), change, gain, gain * drift, np.maximum(dark, 0.0))
     return Patterns(*(array.astype(np.float32) for array in arrays))
 
 
-def expose_flat(detector: Detector, fixed: Patterns, photons: float, *, seed: int, index: int) -> NDArray[np.uint16]:
+def expose_flat(
+    detector: Detector, fixed: Patterns, photons: NDArray[np.float32], *, seed: int, index: int
+) -> NDArray[np.uint16]:
     """Take a frame of the open beam.
 
     Parameters
@@ -123,8 +133,8 @@ def expose_flat(detector: Detector, fixed: Patterns, photons: float, *, seed: in
         The detector.
     fixed : Patterns
         Its patterns.
-    photons : float
-        Mean photons per pixel.
+    photons : (n_rows, n_cols) array of float32
+        Expected photons in each pixel.
     seed : int
         Seed of the scan.
     index : int
@@ -135,8 +145,7 @@ def expose_flat(detector: Detector, fixed: Patterns, photons: float, *, seed: in
     (n_rows, n_cols) array of uint16
         Counts.
     """
-    generator = stream(seed, _FLAT, index)
-    return _read_out(detector, fixed.beam * np.float32(photons), fixed.gain, fixed.dark, generator)
+    return _read_out(detector, photons, fixed.gain, fixed.dark, stream(seed, _FLAT, index))
 
 
 def expose_dark(detector: Detector, fixed: Patterns, *, seed: int, index: int) -> NDArray[np.uint16]:
@@ -158,18 +167,12 @@ def expose_dark(detector: Detector, fixed: Patterns, *, seed: int, index: int) -
     (n_rows, n_cols) array of uint16
         Counts.
     """
-    generator = stream(seed, _DARK, index)
-    return _read_out(detector, np.zeros_like(fixed.beam), fixed.gain, fixed.dark, generator)
+    nothing = np.zeros(detector.shape, dtype=np.float32)
+    return _read_out(detector, nothing, fixed.gain, fixed.dark, stream(seed, _DARK, index))
 
 
 def expose_view(
-    detector: Detector,
-    fixed: Patterns,
-    transmitted: NDArray[np.float32],
-    photons: float,
-    *,
-    seed: int,
-    index: int,
+    detector: Detector, fixed: Patterns, photons: NDArray[np.float32], *, seed: int, index: int
 ) -> NDArray[np.uint16]:
     """Take a projection.
 
@@ -179,10 +182,8 @@ def expose_view(
         The detector.
     fixed : Patterns
         Its patterns.
-    transmitted : (n_rows, n_cols) array of float32
-        Expected intensity over the open beam's, dimensionless, blur included.
-    photons : float
-        Mean photons per pixel of the open beam.
+    photons : (n_rows, n_cols) array of float32
+        Expected photons in each pixel, blur included.
     seed : int
         Seed of the scan.
     index : int
@@ -193,9 +194,25 @@ def expose_view(
     (n_rows, n_cols) array of uint16
         Counts.
     """
-    generator = stream(seed, _VIEW, index)
-    expected = fixed.beam * transmitted * np.float32(photons)
-    return _read_out(detector, expected, fixed.drifted_gain, fixed.dark, generator)
+    return _read_out(detector, photons, fixed.drifted_gain, fixed.dark, stream(seed, _VIEW, index))
+
+
+def flicker(seed: int, index: int) -> float:
+    """Return the normal deviate by which the beam of one frame departs from its mean.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the scan.
+    index : int
+        Frame, in order of time over flats, views and late flats.
+
+    Returns
+    -------
+    float
+        Draw of a standard normal distribution.
+    """
+    return float(stream(seed, _BEAM, index).standard_normal())
 
 
 def _read_out(
@@ -205,8 +222,11 @@ def _read_out(
     dark: NDArray[np.float32],
     generator: np.random.Generator,
 ) -> NDArray[np.uint16]:
-    """Draw photons, amplify, add offset and read noise, round and saturate."""
+    """Draw photons, amplify, add offset, read noise and zingers, round and saturate."""
     photons = poisson_counts(expected, generator.random(expected.shape))
     signal = photons * gain + dark
     signal += detector.read_noise_counts * generator.standard_normal(expected.shape)
+    if detector.zingers > 0:
+        hits = generator.integers(0, signal.size, generator.poisson(detector.zingers))
+        signal.ravel()[hits] += generator.exponential(2e4, len(hits))
     return np.clip(np.rint(signal), 0, np.iinfo(np.uint16).max).astype(np.uint16)

@@ -4,141 +4,31 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates
 
-from ..materials import Gas
-from .acquisition import Acquisition, Pose
 from .beam import transmitted
-from .cell import Cell
-from .pixels import PixelWeights, average_pixels, pixel_weights
-from .rays import LANES, TISSUES, pack_slices, path_lengths
-from .tissues import Fill
-
-CM_PER_UM = 1e-4
+from .cone_rays import Fan, cone_path_lengths, fan
+from .fringes import propagate
+from .light import LightPath
+from .pixels import average_pixels
+from .rays import LANES, TISSUES, path_lengths
 
 
 @dataclass(frozen=True, eq=False)
-class LightPath:
-    """All that the views of one cell in one gas share, prepared once.
+class _Wave:
+    """Intensity over the open beam's, and phase in rad, of fine rays and slices: (n_rays, n_slices) each."""
 
-    One tissue is the base: it fills each ray's chord through the tube, and the others count with what they
-    attenuate more or less than it. Tube, rings and base are analytic; only the other tissues are projected.
-
-    Parameters
-    ----------
-    packed : (n_blocks, n, n, 64) array of uint8
-        Labels, as the projector reads them.
-    groups : tuple of (n,) array of uint8
-        Tissues to project, at most four at a time.
-    excess : (n_energies, n_channels) array of float32
-        Attenuation of each projected tissue over the base's, per voxel.
-    shared : (n_rings + 1, n_energies) array of float64
-        Attenuation of the base and of each ring, in µm^-1.
-    radii_um : (n_rings + 1,) array of float64
-        Radius of the tube and of each ring in µm.
-    weights : (n_energies,) array of float32
-        Share of each energy in the signal.
-    voxel_um : float
-        Edge of a voxel in µm.
-    rays_um : (n_rays,) array of float64
-        Distance of each ray from the rotation axis in µm.
-    columns, rows : PixelWeights
-        How pixels weigh rays and slices.
-    pose : Pose
-        Where the cell stands.
-    """
-
-    packed: NDArray[np.uint8]
-    groups: tuple[NDArray[np.uint8], ...]
-    excess: NDArray[np.float32]
-    shared: NDArray[np.float64]
-    radii_um: NDArray[np.float64]
-    weights: NDArray[np.float32]
-    voxel_um: float
-    rays_um: NDArray[np.float64]
-    columns: PixelWeights
-    rows: PixelWeights
-    pose: Pose
+    intensity: NDArray[np.float32]
+    phase: NDArray[np.float32] | None
 
 
-def light_path(cell: Cell, gas: Gas, acquisition: Acquisition, pose: Pose | None = None) -> LightPath:
-    """Prepare the projection of a cell.
+def expected_views(
+    path: LightPath, theta: NDArray[np.float64], moved_um: NDArray[np.float64] | None = None
+) -> NDArray[np.float32]:
+    """Return the expected intensity in each pixel of some views.
 
-    Parameters
-    ----------
-    cell : Cell
-        The cell.
-    gas : Gas
-        What fills open pores and gaps.
-    acquisition : Acquisition
-        How it is scanned.
-    pose : Pose, optional
-        Where the cell stands; None is on the axis.
-
-    Returns
-    -------
-    LightPath
-        What all views share.
-
-    Raises
-    ------
-    ValueError
-        If the rows of the detector reach beyond the cell's ends.
-    """
-    pose = pose or Pose()
-    detector, spectrum = acquisition.detector, acquisition.spectrum
-    view_um, low_um = detector.n_rows * detector.pixel_um, -pose.shift_um[0]
-    if low_um < 0 or low_um + view_um > cell.height_um:
-        raise ValueError(
-            f"the rows see {low_um:g} to {low_um + view_um:g} µm of a cell of {cell.height_um:g} µm; give fewer "
-            "rows, a taller cell, or a shift along z that keeps the view inside"
-        )
-    alike = _alike(cell)
-    counts = np.bincount(alike, cell.voxel_counts(), len(alike))
-    base = int(counts.argmax())
-    codes = np.array([code for code in np.flatnonzero(counts) if code != base], dtype=np.uint8)
-    mu = np.stack([tissue.mu_per_cm(spectrum.energy_kev, gas) for tissue in cell.tissues])
-    fillings = [gas if isinstance(ring.filling, Fill) else ring.filling for ring in cell.rings]
-    rings = [filling.mu_per_cm(spectrum.energy_kev) for filling in fillings]
-    padded = np.zeros((spectrum.energy_kev.size, -(-len(codes) // TISSUES) * TISSUES), dtype=np.float32)
-    padded[:, : len(codes)] = (mu[codes] - mu[base]).T * cell.voxel_um * CM_PER_UM
-    step = detector.pixel_um / acquisition.rays_per_pixel
-    n_rays = detector.n_cols * acquisition.rays_per_pixel
-    edge_um = -(acquisition.axis_px + 0.5) * detector.pixel_um
-    blur_um = detector.blur_px * detector.pixel_um
-    return LightPath(
-        packed=pack_slices(alike[cell.labels]),
-        groups=tuple(codes[i : i + TISSUES] for i in range(0, len(codes), TISSUES)),
-        excess=padded,
-        shared=np.stack([mu[base], *rings]) * CM_PER_UM,
-        radii_um=np.array([cell.radius_um, *(ring.outer_radius_um for ring in cell.rings)]),
-        weights=spectrum.photons.astype(np.float32),
-        voxel_um=cell.voxel_um,
-        rays_um=edge_um + step * (np.arange(n_rays, dtype=np.float64) + 0.5),
-        columns=pixel_weights(
-            detector.n_cols, pixel=detector.pixel_um, first_edge=0.0, n_cells=n_rays, cell=step, blur=blur_um
-        ),
-        rows=pixel_weights(
-            detector.n_rows,
-            pixel=detector.pixel_um,
-            first_edge=low_um,
-            n_cells=cell.labels.shape[0],
-            cell=cell.voxel_um,
-            blur=blur_um,
-        ),
-        pose=pose,
-    )
-
-
-def _alike(cell: Cell) -> NDArray[np.uint8]:
-    """Map each label to the first that is made of the same: lithium is one material wherever it lies."""
-    parts = [tissue.parts for tissue in cell.tissues]
-    return np.array([parts.index(part) for part in parts], dtype=np.uint8)
-
-
-def expected_views(path: LightPath, theta: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return the transmitted share of the open beam in each pixel of some views.
-
-    Transmission is averaged over fine rays and slices as intensity; blur acts on it before any noise.
+    Transmission is averaged over fine rays and slices as intensity; blur, scatter and glare act on it before any
+    noise.
 
     Parameters
     ----------
@@ -146,40 +36,190 @@ def expected_views(path: LightPath, theta: NDArray[np.float64]) -> NDArray[np.fl
         What the views share.
     theta : (n,) array of float64
         Angles in rad.
+    moved_um : (n, 3) array of float64, optional
+        Further shift of the cell along z, y and x in each view, in µm.
 
     Returns
     -------
     (n, n_rows, n_cols) array of float32
-        Expected intensity over the open beam's, dimensionless.
+        Expected intensity over that of the beam without cell and jig, dimensionless.
     """
-    n_blocks, _, _, _ = path.packed.shape
-    intensity = np.empty((len(theta), len(path.rays_um), n_blocks * LANES), dtype=np.float32)
-    rays = [_rays_of(path, angle) for angle in theta]
-    for block in range(n_blocks):  # a block of slices stays in cache for all views of the call
-        for view, (direction, distances, depths) in enumerate(rays):
-            paths = _paths(path, block, direction, distances)
-            intensity[view, :, block * LANES : (block + 1) * LANES] = transmitted(
-                paths, path.excess, depths, path.weights
-            )
-    return np.stack([average_pixels(view, path.columns, path.rows) for view in intensity])
+    moved = np.zeros((len(theta), 3)) if moved_um is None else moved_um
+    waves = (_parallel if path.acquisition.cone is None else _cone)(path, theta, moved)
+    still = path.rows(path.pose.shift_um[0])
+    frames = []
+    for wave, (z_um, _, _) in zip(waves, moved, strict=True):
+        rows = still if z_um == 0 else path.rows(path.pose.shift_um[0] + float(z_um))
+        fine = _roll(path, _arrive(path, wave))
+        frames.append(_lighten(path, average_pixels(fine, path.columns, rows)))
+    return np.stack(frames)
 
 
-def _rays_of(path: LightPath, theta: float) -> tuple[tuple[float, float], NDArray[np.float64], NDArray[np.float32]]:
-    """Return a view's direction and distances in the cell's own frame, and the analytic optical depths."""
-    _, y_um, x_um = path.pose.shift_um
-    distances = path.rays_um - (x_um * np.cos(theta) + y_um * np.sin(theta))
-    chords = 2 * np.sqrt(np.maximum(path.radii_um[:, None] ** 2 - distances**2, 0.0))
-    depths = np.diff(chords, axis=0, prepend=0.0).T @ path.shared
-    angle = theta - path.pose.turn_rad
-    return (float(np.cos(angle)), float(np.sin(angle))), distances / path.voxel_um, depths.astype(np.float32)
+def _parallel(path: LightPath, theta: NDArray[np.float64], moved_um: NDArray[np.float64]) -> list[_Wave]:
+    """Project views of a parallel beam, block of slices by block, each of which stays in cache for all views."""
+    n_blocks = len(path.labels)
+    detector, fine = path.acquisition.detector, path.acquisition.rays_per_pixel
+    step_um, n_rays = detector.pixel_um / fine, detector.n_cols * fine
+    rays_um = step_um * (np.arange(n_rays) + 0.5) - (path.acquisition.axis_px + 0.5) * detector.pixel_um
+    shifts_um = np.asarray(path.pose.shift_um)[1:] + moved_um[:, 1:]
+    distances = [
+        rays_um - (x * np.cos(angle) + y * np.sin(angle)) for angle, (y, x) in zip(theta, shifts_um, strict=True)
+    ]
+    chords = [_chords(path, s) for s in distances]
+    depths = [(chord.T @ path.shared + path.jig).astype(np.float32) for chord in chords]
+    turned = theta - path.pose.turn_rad
+    n_padded = n_blocks * LANES
+    intensity = np.empty((len(theta), n_rays, n_padded), dtype=np.float32)
+    with_phase = path.acquisition.optics.propagation_mm > 0
+    phase = np.empty(intensity.shape, dtype=np.float32) if with_phase else None
+    for block in range(n_blocks):
+        part = slice(block * LANES, (block + 1) * LANES)
+        for view, angle in enumerate(turned):
+            direction = (float(np.cos(angle)), float(np.sin(angle)))
+            paths = _block_paths(path, block, direction, distances[view] / path.voxel_um)
+            intensity[view, :, part] = transmitted(paths, path.excess, depths[view], path.weights)
+            if phase is not None:
+                phase[view, :, part] = _phase(path, paths, chords[view])
+    waves = []
+    for view in range(len(theta)):
+        waves.append(_Wave(intensity[view], None if phase is None else phase[view]))
+    return waves
 
 
-def _paths(
+def _chords(path: LightPath, distances_um: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the path in the tube and in each ring, (n_rings + 1, n_rays), in µm."""
+    chords = 2 * np.sqrt(np.maximum(path.radii_um[:, None] ** 2 - distances_um**2, 0.0))
+    return np.diff(chords, axis=0, prepend=0.0)
+
+
+def _block_paths(
     path: LightPath, block: int, direction: tuple[float, float], distances_px: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """Project all tissues but the base in one block of slices."""
+    """Project all tissues but the base in one block of slices: (n_rays, n_channels, 64)."""
     radius_px = float(path.radii_um[0]) / path.voxel_um
-    if not path.groups:
+    groups = [path.codes[i : i + TISSUES] for i in range(0, len(path.codes), TISSUES)]
+    parts = [path_lengths(path.labels[block], direction, distances_px, radius_px, codes) for codes in groups]
+    if not parts:
         return np.zeros((len(distances_px), 0, LANES), dtype=np.float32)
-    parts = [path_lengths(path.packed[block], direction, distances_px, radius_px, codes) for codes in path.groups]
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+
+def _phase(path: LightPath, paths: NDArray[np.float32], chords_um: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return the phase behind the cell, (n_rays, n_rows), in rad: negative, as matter holds the wave back."""
+    inner = np.tensordot(paths, path.excess_phase.astype(np.float32), axes=(1, 0))
+    return -(inner + (path.shared_phase @ chords_um)[:, None]).astype(np.float32)
+
+
+def _cone(path: LightPath, theta: NDArray[np.float64], moved_um: NDArray[np.float64]) -> list[_Wave]:
+    """Project views of a cone beam; the analytic parts are channels too, as each row has its own climb."""
+    acquisition, fine = path.acquisition, path.acquisition.rays_per_pixel
+    detector, cone = acquisition.detector, acquisition.cone
+    if cone is None:
+        return []
+    distance_um = cone.source_detector_mm * 1e3
+    step_um = detector.pixel_um / fine
+    u = (
+        step_um * (np.arange(detector.n_cols * fine, dtype=np.float64) + 0.5)
+        - (acquisition.axis_px + 0.5) * detector.pixel_um
+    )
+    v = step_um * (np.arange(detector.n_rows * fine) + 0.5) - detector.n_rows * detector.pixel_um / 2
+    climbs = v[None, :] / np.hypot(distance_um, u)[:, None]
+    channels = np.full(256, len(path.codes), dtype=np.int64)
+    channels[path.codes] = np.arange(len(path.codes))
+    waves = []
+    for angle, (dz, dy, dx) in zip(theta, np.asarray(path.pose.shift_um) + moved_um, strict=True):
+        lines = fan(cone.direction * angle, u / distance_um, source_axis=cone.source_axis_mm * 1e3, shift=(dy, dx))
+        paths = cone_path_lengths(
+            path.labels,
+            _in_voxels(lines, path.voxel_um, path.pose.turn_rad),
+            float(path.radii_um[0]) / path.voxel_um,
+            climbs,
+            source_z=(detector.n_rows / 2 * acquisition.voxel_um - dz) / path.voxel_um,
+            channels=channels,
+            n_channels=path.excess.shape[1],
+        )
+        waves.append(_cone_wave(path, paths, lines.distances, climbs))
+    return waves
+
+
+def _in_voxels(lines: Fan, voxel_um: float, turn_rad: float) -> Fan:
+    """Return lines in voxels of the cell, turned into its own frame."""
+    cos, sin = np.cos(turn_rad), np.sin(turn_rad)
+    return Fan(
+        lines.cos * cos + lines.sin * sin,
+        lines.sin * cos - lines.cos * sin,
+        lines.distances / voxel_um,
+        lines.sources / voxel_um,
+    )
+
+
+def _cone_wave(
+    path: LightPath, paths: NDArray[np.float32], distances_um: NDArray[np.float64], climbs: NDArray[np.float64]
+) -> _Wave:
+    """Send the beam through projected tissues, base and rings."""
+    chords = _chords(path, distances_um)
+    lengthening = np.sqrt(1 + climbs**2)
+    analytic = (chords.T[:, :, None] * lengthening[:, None]).astype(np.float32)
+    channels = np.concatenate([paths, analytic], axis=1)
+    excess = np.concatenate([path.excess, path.shared.T.astype(np.float32)], axis=1)
+    n_rows = climbs.shape[1]
+    padded = np.zeros((*channels.shape[:2], -(-n_rows // LANES) * LANES), dtype=np.float32)
+    padded[..., :n_rows] = channels
+    base = np.broadcast_to(path.jig.astype(np.float32), (len(chords.T), path.jig.size))
+    intensity = np.concatenate(
+        [
+            transmitted(np.ascontiguousarray(padded[..., k : k + LANES]), excess, base, path.weights)
+            for k in range(0, padded.shape[2], LANES)
+        ],
+        axis=1,
+    )[:, :n_rows]
+    phase = None
+    if path.acquisition.optics.propagation_mm > 0:
+        phases = np.concatenate([path.excess_phase, path.shared_phase]).astype(np.float32)
+        phase = -np.tensordot(channels, phases, axes=(1, 0)).astype(np.float32)
+    return _Wave(intensity, phase)
+
+
+def _arrive(path: LightPath, wave: _Wave) -> NDArray[np.float32]:
+    """Let phase turn into fringes on the way to the detector."""
+    acquisition = path.acquisition
+    n_slices = path.n_slices if acquisition.cone is None else wave.intensity.shape[1]
+    intensity = wave.intensity[:, :n_slices]
+    if wave.phase is None:
+        return intensity
+    fine_um = acquisition.voxel_um / acquisition.rays_per_pixel
+    return propagate(
+        intensity,
+        wave.phase[:, :n_slices],
+        step_um=(fine_um, path.voxel_um if acquisition.cone is None else fine_um),
+        energy_kev=acquisition.spectrum.mean_kev,
+        distance_mm=acquisition.optics.propagation_mm,
+    )
+
+
+def _roll(path: LightPath, fine: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Turn the image of the cell about the beam, as a rolled axis does, around the axis in the middle row."""
+    acquisition = path.acquisition
+    angle = np.deg2rad(acquisition.optics.roll_deg)
+    if angle == 0:
+        return fine
+    detector = acquisition.detector
+    step_um = detector.pixel_um / acquisition.rays_per_pixel
+    cell_um = path.voxel_um if acquisition.cone is None else step_um
+    low_um = -path.pose.shift_um[0] if acquisition.cone is None else 0.0
+    middle_um = low_um + detector.n_rows * detector.pixel_um / 2
+    u = step_um * (np.arange(fine.shape[0]) + 0.5)[:, None] - (acquisition.axis_px + 0.5) * detector.pixel_um
+    v = cell_um * (np.arange(fine.shape[1]) + 0.5)[None, :] - middle_um
+    s, z = u * np.cos(angle) - v * np.sin(angle), u * np.sin(angle) + v * np.cos(angle)
+    ray = (s + (acquisition.axis_px + 0.5) * detector.pixel_um) / step_um - 0.5
+    places = np.stack([ray, (z + middle_um) / cell_um - 0.5])
+    return map_coordinates(fine, places, order=1, mode="nearest", output=np.float32)
+
+
+def _lighten(path: LightPath, frame: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Add scatter, and spread a share of the light over the frame."""
+    optics = path.acquisition.optics
+    if optics.glare == 0 and optics.scatter == 0:
+        return frame
+    lit = frame + np.float32(optics.scatter)
+    return np.float32(1 - optics.glare) * lit + np.float32(optics.glare * lit.mean(dtype=np.float64))

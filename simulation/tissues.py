@@ -89,6 +89,25 @@ class Tissue:
             total = total + share * (gas if isinstance(part, Fill) else part).mu_per_cm(energy_kev)
         return total
 
+    def decrement(self, energy_kev: float, gas: Absorber) -> float:
+        """Return delta of the refractive index with a gas in the open pores.
+
+        Parameters
+        ----------
+        energy_kev : float
+            Photon energy in keV.
+        gas : Gas
+            What fills the open pores.
+
+        Returns
+        -------
+        float
+            delta, dimensionless.
+        """
+        return sum(
+            share * (gas if isinstance(part, Fill) else part).decrement(energy_kev) for part, share in self.parts
+        )
+
 
 def solid(material: Material, site: Site | None = None, name: str | None = None) -> Tissue:
     """Return the tissue that is wholly one material.

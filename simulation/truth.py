@@ -112,7 +112,7 @@ def truth_of(cell: Cell, acquisition: Acquisition, pose: Pose | None = None) -> 
             if kind.site in (Site.FILM, Site.FOIL):
                 film[:, y] += metal
     electrode = (yx @ (yx @ inside.astype(np.float32)).T).T
-    pixel_um = acquisition.detector.pixel_um
+    pixel_um = acquisition.voxel_um
     with np.errstate(invalid="ignore", divide="ignore"):
         thickness = np.where(electrode > 0.5, film.sum(axis=0) * pixel_um / electrode, np.nan)
     area_um2 = cell.area_cm2 * 1e8
@@ -131,10 +131,10 @@ def truth_of(cell: Cell, acquisition: Acquisition, pose: Pose | None = None) -> 
 def _overlaps(cell: Cell, acquisition: Acquisition, low_um: float) -> tuple[csr_array, csr_array]:
     """Return how much of each coarse cell each fine one fills, along z and across: (n_coarse, n_fine) each."""
     detector, n = acquisition.detector, cell.labels.shape[1]
-    first = (n * cell.voxel_um - detector.n_cols * detector.pixel_um) / 2
+    first = (n * cell.voxel_um - detector.n_cols * acquisition.voxel_um) / 2
     return (
-        _overlap(detector.n_rows, detector.pixel_um, low_um, cell.labels.shape[0], cell.voxel_um),
-        _overlap(detector.n_cols, detector.pixel_um, first, n, cell.voxel_um),
+        _overlap(detector.n_rows, acquisition.voxel_um, low_um, cell.labels.shape[0], cell.voxel_um),
+        _overlap(detector.n_cols, acquisition.voxel_um, first, n, cell.voxel_um),
     )
 
 
@@ -161,7 +161,7 @@ def _tissue_shares(
 
 def _casing_shares(cell: Cell, acquisition: Acquisition) -> NDArray[np.float32]:
     """Rasterise the rings on the fine grid and average: (n_phases, n_y, n_x), nothing inside the tube."""
-    n_out, pixel_um = acquisition.detector.n_cols, acquisition.detector.pixel_um
+    n_out, pixel_um = acquisition.detector.n_cols, acquisition.voxel_um
     ratio = max(1, round(pixel_um / cell.voxel_um))
     n_fine = n_out * ratio
     offset = (np.arange(n_fine) - (n_fine - 1) / 2) * pixel_um / ratio

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from xelith.materials import MATERIALS, Gas, Spectrum, monochromatic
-from xelith.simulation import Acquisition, Cell, Detector, Fill, Pose, Ring
-from xelith.simulation.projection import expected_views, light_path
+from xelith.simulation import Acquisition, Cell, Cone, Detector, Drift, Fill, Optics, Pose, Ring
+from xelith.simulation.light import light_path
+from xelith.simulation.projection import expected_views
 from xelith.simulation.tissues import OPEN_VOID, Site, solid
 
 TISSUES = (OPEN_VOID, solid(MATERIALS["lithium"], Site.FILM), solid(MATERIALS["li6ps5cl"]))
@@ -113,3 +114,143 @@ def test_more_than_five_tissues_take_several_passes():
             step = np.clip(np.minimum(half, y + 0.5) - np.maximum(-half, y - 0.5), 0, None)
             expected.append((mu[labels[row, :, int(distance + 21.5)]] * step).sum() * 1e-4)
         np.testing.assert_allclose(-np.log(result[row, middle]), expected, rtol=1e-4)
+
+
+def acquisition_of(spectrum=None, **changes):
+    detector = Detector(n_rows=12, n_cols=60, pixel_um=1.0, blur_px=0.0)
+    kept = {"n_views": 4, "rays_per_pixel": 1} | changes
+    return Acquisition(detector, spectrum or monochromatic(20.0), **kept)
+
+
+def half_filled():
+    labels = np.zeros((20, 44, 44), np.uint8)
+    labels[10:] = 2
+    return tube_of(labels)
+
+
+def first_view(cell, acquisition, gas=ARGON, pose=None):
+    return expected_views(light_path(cell, gas, acquisition, pose), np.zeros(1))[0]
+
+
+def test_scatter_and_glare_fill_the_shadow():
+    cell = tube_of(np.full((12, 44, 44), 2, np.uint8))
+    clear = first_view(cell, acquisition_of())
+    scattered = first_view(cell, acquisition_of(optics=Optics(scatter=0.02)))
+    np.testing.assert_allclose(scattered, clear + 0.02, rtol=1e-5)
+    glaring = first_view(cell, acquisition_of(optics=Optics(glare=0.05)))
+    np.testing.assert_allclose(glaring, 0.95 * clear + 0.05 * clear.mean(), rtol=1e-5)
+    assert glaring.mean() == pytest.approx(clear.mean(), rel=1e-6)  # light is spread, not made
+
+
+def test_gas_in_the_jig_dims_everything_alike():
+    cell = half_filled()
+    clear = first_view(cell, acquisition_of(), XENON)
+    optics = Optics(jig_gas_mm=3.0)
+    dimmed = first_view(cell, acquisition_of(optics=optics), XENON)
+    share = np.exp(-XENON.mu_per_cm(20.0) * 0.3)
+    np.testing.assert_allclose(dimmed, clear * share, rtol=1e-5)
+    assert light_path(cell, XENON, acquisition_of(optics=optics)).open_beam == pytest.approx(share)
+
+
+@pytest.mark.parametrize("roll_deg", [4.0, -3.0])
+def test_a_rolled_axis_tilts_what_is_level(roll_deg):
+    frame = first_view(
+        half_filled(), acquisition_of(optics=Optics(roll_deg=roll_deg)), pose=Pose(shift_um=(-4.0, 0, 0))
+    )
+    clear = first_view(half_filled(), acquisition_of(), pose=Pose(shift_um=(-4.0, 0, 0)))
+    assert np.all(clear[:6, 20:40] > clear[6:, 20:40].max())
+    dark = clear[8, 20:40]
+    light = clear[3, 20:40]
+    level = ((frame[:, 20:40] - dark) / (light - dark)).sum(axis=0)  # rows of void, column by column
+    slope = np.polyfit(np.arange(20), level, 1)[0]
+    # the axis leans towards higher columns at higher rows, so level planes fall towards them
+    assert slope == pytest.approx(-np.tan(np.deg2rad(roll_deg)), rel=0.1)
+
+
+def test_a_drifting_cell_moves_through_the_views():
+    cell = half_filled()
+    acquisition = acquisition_of(drift=Drift(sample_um=(2.0, 0.0, 0.0)))
+    path = light_path(cell, ARGON, acquisition, Pose(shift_um=(-4.0, 0, 0)))
+    moved = expected_views(path, np.zeros(2), np.array([[0.0, 0, 0], [1.0, 0, 0]]))
+    np.testing.assert_allclose(moved[1, 1:], moved[0, :-1], rtol=1e-6)
+    sideways = expected_views(path, np.zeros(2), np.array([[0.0, 0, 0], [0.0, 0, 2.0]]))
+    np.testing.assert_allclose(sideways[1][:, 2:], sideways[0][:, :-2], rtol=1e-5)
+    with pytest.raises(ValueError, match=r"rows see -1 to 13 µm"):
+        light_path(cell, ARGON, acquisition)
+
+
+def test_fringes_show_at_edges_and_vanish_with_the_penumbra():
+    cell = half_filled()
+    spread = []
+    for optics in (
+        Optics(),
+        Optics(propagation_mm=10.0),
+        Optics(propagation_mm=10.0, penumbra_um=3.0),
+    ):
+        frame = first_view(cell, acquisition_of(optics=optics), pose=Pose(shift_um=(-4.0, 0, 0)))
+        spread.append(float(frame[:, 20:40].max()))
+    assert spread[1] > spread[0] + 0.03
+    assert spread[2] < spread[0] + 0.5 * (spread[1] - spread[0])
+
+
+CONE = Cone(source_axis_mm=5e4, source_detector_mm=1e5)
+
+
+def test_a_far_cone_is_the_parallel_beam_at_the_axis():
+    rng = np.random.default_rng(3)
+    cell = tube_of(rng.integers(0, 3, (12, 44, 44)).astype(np.uint8), (Ring(22.0, MATERIALS["peek"]),))
+    pose = Pose(shift_um=(0.0, 2.0, -1.0), turn_rad=0.2)
+    detector = Detector(n_rows=12, n_cols=60, pixel_um=2.0, blur_px=0.0)
+    cone = Acquisition(detector, TWO_LINES, 4, centre_px=28.2, cone=CONE, rays_per_pixel=1)
+    assert cone.voxel_um == 1.0
+    parallel = Acquisition(
+        Detector(n_rows=12, n_cols=60, pixel_um=1.0, blur_px=0.0), TWO_LINES, 4, centre_px=28.2, rays_per_pixel=1
+    )
+    expected = expected_views(light_path(cell, XENON, parallel, pose), THETA)
+    result = expected_views(light_path(cell, XENON, cone, pose), THETA)
+    # rays of 1e-6 rad against each other: labels change hands at a few edges of voxels
+    close = np.isclose(result, expected, rtol=1e-3)
+    assert close.mean() > 0.999
+    np.testing.assert_allclose(result, expected, rtol=0.02)
+
+
+def test_a_cone_of_one_tissue_follows_beer_lambert_in_space():
+    cell = tube_of(np.full((12, 44, 44), 2, np.uint8), (Ring(24.0, MATERIALS["peek"]),))
+    detector = Detector(n_rows=12, n_cols=60, pixel_um=2.0, blur_px=0.0)
+    near = Cone(source_axis_mm=0.2, source_detector_mm=0.4)
+    acquisition = Acquisition(detector, TWO_LINES, 4, cone=near, rays_per_pixel=1)
+    result = first_view(cell, acquisition)
+    u, v = (np.arange(60) - 29.5) * 2.0, (np.arange(12) - 5.5) * 2.0
+    s = 200.0 * np.sin(np.arctan(u / 400.0))
+    chords = [2 * np.sqrt(np.maximum(r**2 - s**2, 0)) for r in (20.0, 24.0)]
+    longer = np.sqrt(1 + v[:, None] ** 2 / (400.0**2 + u**2))
+    expected = 0.0
+    for energy, weight in zip(TWO_LINES.energy_kev, TWO_LINES.photons, strict=True):
+        depth = MATERIALS["li6ps5cl"].mu_per_cm(energy) * chords[0]
+        depth = depth + MATERIALS["peek"].mu_per_cm(energy) * (chords[1] - chords[0])
+        expected = expected + weight * np.exp(-depth * longer * 1e-4)
+    np.testing.assert_allclose(result, expected, rtol=5e-6)  # float32
+
+
+def test_fringes_reach_a_cone_beam_too():
+    cell = half_filled()
+    frames = []
+    for mm in (0.0, 10.0):
+        detector = Detector(n_rows=12, n_cols=60, pixel_um=2.0, blur_px=0.0)
+        acquisition = Acquisition(
+            detector, monochromatic(20.0), 4, cone=CONE, optics=Optics(propagation_mm=mm), rays_per_pixel=1
+        )
+        frames.append(first_view(cell, acquisition, pose=Pose(shift_um=(-4.0, 0, 0))))
+    assert frames[1].max() > frames[0].max() + 0.05
+
+
+def test_a_cone_counts_theta_backwards_when_told():
+    rng = np.random.default_rng(4)
+    cell = tube_of(rng.integers(0, 3, (12, 44, 44)).astype(np.uint8))
+    detector = Detector(n_rows=12, n_cols=60, pixel_um=2.0, blur_px=0.0)
+    forth, back = (
+        Acquisition(detector, TWO_LINES, 4, cone=Cone(0.3, 0.6, direction), rays_per_pixel=1) for direction in (1, -1)
+    )
+    one = expected_views(light_path(cell, ARGON, forth), np.array([0.4]))
+    other = expected_views(light_path(cell, ARGON, back), np.array([-0.4]))
+    np.testing.assert_array_equal(one, other)

@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 
 from xelith.materials import Gas, tube
-from xelith.simulation import acquire
-from xelith.simulation.projection import expected_views, light_path
+from xelith.scans.geometry import ConeBeam
+from xelith.simulation import Cone, Drift, Optics, acquire
+from xelith.simulation.detector import patterns
+from xelith.simulation.light import light_path
+from xelith.simulation.projection import expected_views
+from xelith.simulation.scanning import open_beam
 
 ARGON, XENON = Gas("argon"), Gas("xenon", 6)
 
@@ -75,3 +79,47 @@ def test_progress_counts_the_views(small_cell, small_scan, small_pose):
 def test_a_negative_seed_is_refused(small_cell, small_scan):
     with pytest.raises(ValueError, match=r"seed is -1; give 0 or more"):
         acquire(small_cell, ARGON, small_scan, seed=-1)
+
+
+def test_late_flats_say_when_they_were_taken(small_cell, small_scan, small_pose):
+    acquisition = dataclasses.replace(small_scan, n_views=3, n_late_flats=4, drift=Drift(beam=0.5))
+    scan = acquire(small_cell, ARGON, acquisition, pose=small_pose)
+    assert scan.flat_positions.tolist() == [0] * 6 + [3] * 4
+    flats = scan.flats.astype(float).mean(axis=(1, 2)) - scan.darks.mean()
+    # 0.1 %: 1848 pixels of 4e4 photons, and their gain averages to itself in both
+    assert flats[6:].mean() / flats[:6].mean() == pytest.approx(1.5, rel=1e-3)
+    assert acquire(small_cell, ARGON, small_scan, pose=small_pose).flat_positions is None
+
+
+def test_the_beam_grows_flickers_and_changes_its_profile(small_scan):
+    fixed = patterns(small_scan.detector, seed=0)
+    drifting = dataclasses.replace(small_scan, drift=Drift(beam=-0.2, profile=0.03))
+    early, late = (open_beam(drifting, fixed, time, seed=0, frame=0) for time in (0.0, 1.0))
+    np.testing.assert_allclose(early, fixed.beam * 4e4, rtol=1e-6)
+    np.testing.assert_allclose(late, (fixed.beam + 0.03 * fixed.change) * 3.2e4, rtol=1e-5)
+    flickering = dataclasses.replace(small_scan, drift=Drift(flicker=0.05))
+    levels = [open_beam(flickering, fixed, 0.0, seed=0, frame=i).mean() / early.mean() for i in range(400)]
+    assert np.std(levels) == pytest.approx(0.05, rel=0.2)  # five standard errors
+    assert open_beam(flickering, fixed, 0.0, seed=0, frame=7).mean() / early.mean() == levels[7]
+
+
+def test_flats_through_the_jig_are_as_dim_as_the_open_beam(small_cell, small_scan, small_pose):
+    optics = Optics(jig_gas_mm=4.0, flats_in_jig=True)
+    jig, clear = (dataclasses.replace(small_scan, n_views=1, optics=o) for o in (optics, Optics(jig_gas_mm=4.0)))
+    share = np.exp(-XENON.mu_per_cm(20.0) * 0.4)
+    levels = []
+    for acquisition in (jig, clear):
+        scan = acquire(small_cell, XENON, acquisition, pose=small_pose)
+        levels.append((scan.flats - 100.0).mean() / 4e4)
+        assert (scan.projections[0, :, :2] - 100.0).mean() / 4e4 == pytest.approx(share, rel=0.03)
+    assert levels[0] / levels[1] == pytest.approx(share, rel=2e-3)  # Poisson noise of 6 flats, read-out
+
+
+def test_a_cone_beam_fills_its_own_geometry(small_cell, small_scan, small_pose):
+    acquisition = dataclasses.replace(small_scan, n_views=2, range_deg=360.0, cone=Cone(10.0, 25.0, -1))
+    scan = acquire(small_cell, ARGON, acquisition, pose=small_pose)
+    assert isinstance(scan.geometry, ConeBeam)
+    assert scan.geometry.pixel_um == 2.0
+    assert scan.geometry.magnification == 2.5
+    assert scan.geometry.direction == -1
+    assert scan.geometry.centre_px is None

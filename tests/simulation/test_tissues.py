@@ -23,6 +23,8 @@ def test_a_mixture_attenuates_as_its_parts():
         + 0.1 * gas.mu_per_cm(ENERGY)
     )
     np.testing.assert_allclose(zone.mu_per_cm(ENERGY, gas), expected)
+    delta = 0.7 * MATERIALS["li6ps5cl"].decrement(20.0) + 0.2 * MATERIALS["lithium"].decrement(20.0)
+    assert zone.decrement(20.0, gas) == pytest.approx(delta + 0.1 * gas.decrement(20.0))
     assert zone.lithium_share == pytest.approx(0.2)
 
 
