@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .filters import ramp_response
 from .slice_fft import fast_length
 
-MARGIN = 0.125
+MARGIN, LEAST_MARGIN_PX = 0.125, 32
 """Zeros behind a view, as a share of it, that coarse steps in frequency leave to the filter's tails."""
 
 TAPER = 10.0
@@ -84,7 +84,7 @@ def polar_samples(n_cols: int, window: str) -> PolarSamples:
     ValueError
         If `window` is not in `filters.WINDOWS`.
     """
-    half = fast_length(math.ceil((1 + MARGIN) * n_cols))
+    half = fast_length(n_cols + max(math.ceil(MARGIN * n_cols), LEAST_MARGIN_PX))
     k = np.arange(half + 1)
     n_step = min(2 * math.ceil(TAPER * half / (math.pi * (half - n_cols))), half)
     fine = np.ones(half + 1)  # share of the ramp that is sampled finely
