@@ -15,7 +15,6 @@ References
 .. [1] Alvarez & Macovski, Phys. Med. Biol. 21 (1976) 733.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +45,13 @@ class RayModel:
     gas_first_cm : float
         Gas path of the first column, in cm; below zero, so that noise finds an answer.
     argon, xenon : (n_solid, n_gas) array of float32
-        Line integrals, dimensionless.
+        Line integrals, dimensionless, behind the mean path through the wall, without the wall's own.
+    wall : (n_solid, n_gas) array of float32
+        µ of the wall in the beam that is left behind these paths, in cm^-1; 0 without a wall.
+    wall_mean_cm : float
+        Path through the wall that the tables are made for, in cm.
+    wall_integral : float
+        Line integral of that path alone, dimensionless.
     """
 
     solid_cm: float
@@ -54,6 +59,9 @@ class RayModel:
     gas_first_cm: float
     argon: NDArray[np.float32]
     xenon: NDArray[np.float32]
+    wall: NDArray[np.float32]
+    wall_mean_cm: float
+    wall_integral: float
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ def ray_model(
     xenon: Absorber,
     *,
     longest_cm: float,
-    behind: Sequence[tuple[Absorber, float]] = (),
+    wall: tuple[Absorber, float] | None = None,
 ) -> RayModel:
     """Tabulate what both scans read behind paths through electrolyte and gas.
 
@@ -96,9 +104,8 @@ def ray_model(
         Gas of each scan.
     longest_cm : float
         Longest path in the cell, its bore, in cm.
-    behind : sequence of (Absorber, float)
-        What else every ray crosses and the flats did not: material and path in cm, for instance the mean path through
-        the casing. It shapes the spectrum; its own attenuation is not part of the line integrals.
+    wall : (Absorber, float), optional
+        Casing that rays cross and the flats did not: material, and mean path through it in cm.
 
     Returns
     -------
@@ -112,9 +119,11 @@ def ray_model(
     """
     if not longest_cm > 0:
         raise ValueError(f"longest_cm is {longest_cm}; give the bore of the cell, above 0 cm")
-    for layer, path_cm in behind:
-        spectrum = spectrum.filtered(layer, path_cm)
-    energy, weights = spectrum.energy_kev, spectrum.photons
+    energy = spectrum.energy_kev
+    mu_wall = np.zeros_like(energy) if wall is None else np.asarray(wall[0].mu_per_cm(energy))
+    mean_cm = 0.0 if wall is None else wall[1]
+    passed = spectrum.photons * np.exp(-mu_wall * mean_cm)
+    weights = passed / passed.sum()
     gases = [np.asarray(gas.mu_per_cm(energy)) for gas in (argon, xenon)]
     if not abs(float(weights @ (gases[1] - gases[0]))) > 1e-6:
         raise ValueError("both gases attenuate alike in this beam, so that a pair tells nothing; use argon and xenon")
@@ -123,7 +132,9 @@ def ray_model(
     paths = solid_cm * np.arange(SOLID_KNOTS), gas_first_cm + gas_cm * np.arange(GAS_KNOTS)
     mu_solid = np.asarray(solid.mu_per_cm(energy))
     tables = [_table(paths, mu_solid, mu_gas, weights) for mu_gas in gases]
-    return RayModel(solid_cm, gas_cm, gas_first_cm, tables[0], tables[1])
+    behind = _mean_mu(paths, mu_solid, gases[0], weights, mu_wall)
+    wall_integral = -float(np.log(passed.sum()))
+    return RayModel(solid_cm, gas_cm, gas_first_cm, tables[0], tables[1], behind, mean_cm, wall_integral)
 
 
 def _table(
@@ -140,7 +151,21 @@ def _table(
     return -np.log(np.maximum(light, np.exp(-4 * DEEPEST))).astype(np.float32)
 
 
-def decompose_rays(argon: Array, xenon: Array, model: RayModel) -> Paths:
+def _mean_mu(
+    paths: tuple[NDArray[np.float64], NDArray[np.float64]],
+    mu_solid: NDArray[np.float64],
+    mu_gas: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    mu: NDArray[np.float64],
+) -> NDArray[np.float32]:
+    """Mean of a µ in the beam that is left behind a grid of paths."""
+    solid, gas = paths
+    left = np.exp(-np.multiply.outer(solid, mu_solid - mu_solid.min())) * weights
+    right = np.exp(-np.multiply.outer(np.maximum(gas, 0), mu_gas))
+    return ((left * mu) @ right.T / np.maximum(left @ right.T, 1e-300)).astype(np.float32)
+
+
+def decompose_rays(argon: Array, xenon: Array, model: RayModel, *, wall_cm: Array | None = None) -> Paths:
     """Turn the line integrals of a registered pair of scans into paths.
 
     Newton's method on the tabulated model, every ray on its own. Values are not clipped at zero, so that sums and
@@ -152,6 +177,9 @@ def decompose_rays(argon: Array, xenon: Array, model: RayModel) -> Paths:
         Measured line integrals of the same rays, dimensionless, of one shape.
     model : RayModel
         From `ray_model`.
+    wall_cm : array, optional
+        Path of each ray through the casing, in cm, broadcast against the line integrals (`tube_wall_cm`). None says
+        that the line integrals have none of it.
 
     Returns
     -------
@@ -171,8 +199,10 @@ def decompose_rays(argon: Array, xenon: Array, model: RayModel) -> Paths:
     solid = xp.where(argon > 0, xp.interp(argon, gasless, xp.arange(SOLID_KNOTS)), argon / gasless[1])
     solid = solid.astype(xp.float32)
     gas = xp.full(argon.shape, -model.gas_first_cm / model.gas_cm, dtype=xp.float32)
+    wall = None if wall_cm is None else (xp.asarray(model.wall), wall_cm - model.wall_mean_cm, model.wall_integral)
     for _ in range(ITERATIONS):
-        solid, gas = _newton_step(xp, (argon, xenon), tables, solid, gas)
+        own = 0.0 if wall is None else wall[2] + wall[1] * _nearest(wall[0], solid, gas)
+        solid, gas = _newton_step(xp, (argon - own, xenon - own), tables, solid, gas)
     outside = (solid > SOLID_KNOTS - 1) | (gas <= 0) | (gas >= GAS_KNOTS - 1)
     n_outside = int(xp.sum(outside))
     solid = xp.minimum(solid, SOLID_KNOTS - 1)
@@ -194,6 +224,47 @@ def _newton_step(
     step_g = (miss_x * a_s - miss_a * x_s) / determinant
     solid = (solid + step_s).clip(-float(SOLID_KNOTS), SOLID_KNOTS - 1.0)
     return solid, (gas + step_g).clip(0.0, GAS_KNOTS - 1.001)
+
+
+def _nearest(table: Array, solid: Array, gas: Array) -> Array:
+    """Value of a smooth table at the nearest knots."""
+    i = solid.round().clip(0, SOLID_KNOTS - 1).astype("int32")
+    return table[i, gas.round().clip(0, GAS_KNOTS - 1).astype("int32")]
+
+
+def tube_wall_cm(
+    n_cols: int, *, centre_px: float, pixel_um: float, inner_radius_um: float, outer_radius_um: float
+) -> NDArray[np.float32]:
+    """Return the path of each detector column through the wall of a tube around the rotation axis.
+
+    Parameters
+    ----------
+    n_cols : int
+        Detector columns.
+    centre_px : float
+        Column of the tube's axis, pixel-centre index.
+    pixel_um : float
+        Pixel in µm.
+    inner_radius_um, outer_radius_um : float
+        Radii of the wall, in µm.
+
+    Returns
+    -------
+    (n_cols,) array of float32
+        Path in cm, averaged over the pixel.
+
+    Raises
+    ------
+    ValueError
+        If the outer radius is not larger than the inner one.
+    """
+    if not outer_radius_um > inner_radius_um >= 0:
+        raise ValueError(
+            f"the wall reaches from {inner_radius_um} to {outer_radius_um} µm; give the larger radius second"
+        )
+    place = ((np.arange(n_cols * 8) + 0.5) / 8 - 0.5 - centre_px) * pixel_um
+    outer, inner = (np.sqrt(np.clip(r**2 - place**2, 0, None)) for r in (outer_radius_um, inner_radius_um))
+    return (2e-4 * (outer - inner)).reshape(n_cols, 8).mean(axis=1).astype(np.float32)
 
 
 def _looked_up(xp: Any, table: Array, solid: Array, gas: Array) -> tuple[Array, Array, Array]:
