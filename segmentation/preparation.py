@@ -1,7 +1,6 @@
 """Learn from a scan, once, what its slabs need to be labelled: surfaces, bore, levels, noise, separability."""
 
 import logging
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -10,12 +9,13 @@ from numpy.typing import NDArray
 
 from ..arrays import Array, to_host
 from ..materials import Phase
-from .bore import Bore, find_bore, outer_radius, radial_profile
-from .calibration import Calibration, Reference, calibrate
-from .contrast import Contrast, ExpectedMu, contrast_table
+from .bore import Bore, find_bore, outer_radius
+from .calibration import Reference, calibrate
+from .contrast import Contrast, contrast_table
 from .filters import dilate, gaussian_within
 from .layout import CellLayout, End
 from .levels import Levels, Sample, measure_levels, robust_std
+from .references import WALL_VOXELS, Expected, deep_rows, find_references, mean_plane
 from .surfaces import (
     Surface,
     collector_surface_from_transmission,
@@ -29,18 +29,8 @@ from .unmixing import shares
 logger = logging.getLogger(__name__)
 
 MAX_SAMPLE_VOXELS = 8_000_000
-DENSE_SLICES = 8
-WALL_VOXELS = 3
-WALL_CHANGE = 0.15
-"""Change of µ, as a share of it, at which the inner wall of the casing ends."""
-
 DENSE_REACH = 3
 """Voxels around the electrolyte that it may be blurred into."""
-
-PLAUSIBLE = (0.4, 2.5)
-"""Measured over expected µ of the casing or the electrolyte; outside of it the volume is not in cm^-1."""
-
-Expected = Mapping[Phase, ExpectedMu]
 
 
 def prepare(
@@ -88,7 +78,7 @@ def prepare(
     bore = _bore(volumes[scans[0]], electrolyte, guess, given_px)
     rows = _light_rows(n_z, collector, electrolyte)
     bore = _with_outer_radius(volumes, scans, rows, bore)
-    seen = _references({s: volumes[s] for s in scans}, expected, rows, electrolyte, bore)
+    seen = find_references({s: volumes[s] for s in scans}, expected, rows, electrolyte, bore)
     draft = Thresholds(layout, voxel_um, bore, collector, electrolyte, {s: {} for s in scans}, {}, {}, 0.0)
     start = {s: _start(expected[s], seen[s]) for s in scans}
     sample = _sample({s: volumes[s] for s in scans}, rows, bore, _halfway(start[scans[0]], seen[scans[0]]))
@@ -181,13 +171,7 @@ def _bore(volume: Array, electrolyte: Surface | None, guess: Bore, given_px: flo
     if electrolyte is None:
         logger.warning("no dense layer fills the bore in view; taking a bore of %.1f voxels", 2 * guess.radius_px)
         return replace(guess, source="given" if given_px else "view")
-    return find_bore(_mean_plane(volume, _deep_rows(electrolyte, volume.shape[0])), diameter_px=given_px)
-
-
-def _deep_rows(electrolyte: Surface, n_z: int) -> NDArray[np.intp]:
-    """Rows that the electrolyte fills, or the deepest that there are."""
-    depth = electrolyte.depth(np.arange(n_z))
-    return np.flatnonzero(depth > min(electrolyte.settled, float(depth.max()) - 2))
+    return find_bore(mean_plane(volume, deep_rows(electrolyte, volume.shape[0])), diameter_px=given_px)
 
 
 def _light_rows(n_z: int, collector: Surface | None, electrolyte: Surface | None) -> NDArray[np.intp]:
@@ -204,83 +188,8 @@ def _light_rows(n_z: int, collector: Surface | None, electrolyte: Surface | None
     return rows[light]
 
 
-def _mean_plane(volume: Array, rows: NDArray[np.intp], most: int = DENSE_SLICES) -> NDArray[np.float64]:
-    chosen = rows[np.linspace(0, rows.size - 1, min(most, rows.size)).astype(int)]
-    return np.mean([to_host(volume[int(z) : int(z) + 1])[0].astype(np.float64) for z in chosen], axis=0)
-
-
 def _with_outer_radius(volumes: Mapping[str, Array], scans: list[str], rows: NDArray[np.intp], bore: Bore) -> Bore:
-    return replace(bore, outer_radius_px=outer_radius(_mean_plane(volumes[scans[0]], rows, 32), bore))
-
-
-def _references(
-    volumes: Mapping[str, Array],
-    expected: Mapping[str, Expected],
-    rows: NDArray[np.intp],
-    electrolyte: Surface | None,
-    bore: Bore,
-) -> dict[str, dict[Phase, Reference]]:
-    """Read what stands at a known place: casing and what lies around it in light rows, electrolyte in its own.
-
-    Of a tube in a tube only the inner wall is taken: between the walls there is gas.
-    """
-    planes = {s: _mean_plane(v, rows, 32) for s, v in volumes.items()}
-    first = next(iter(planes.values()))
-    distance = bore.distance(*first.shape)
-    profile = radial_profile(first, bore)
-    rings = _wall_rings(profile, bore)
-    casing = np.isin(np.rint(distance), rings)
-    around = (distance > (bore.outer_radius_px or np.inf) + WALL_VOXELS) & (distance < profile.size - 2)
-    found: dict[str, dict[Phase, Reference]] = {}
-    for scan, plane in planes.items():
-        found[scan] = _reference(Phase.CASING, expected[scan], plane[casing])
-        found[scan] |= _around(expected[scan], plane[around])
-        if electrolyte is not None:
-            deep = _mean_plane(volumes[scan], _deep_rows(electrolyte, volumes[scan].shape[0]))
-            inner = deep[distance < bore.radius_px - WALL_VOXELS]
-            found[scan] |= _reference(Phase.ELECTROLYTE, expected[scan], inner)
-    return found
-
-
-def _wall_rings(profile: NDArray[np.float64], bore: Bore) -> NDArray[np.intp]:
-    """Distances from the axis, in voxels, that lie well within the inner wall."""
-    first = math.ceil(bore.radius_px + 1.5)
-    last = min(math.floor(bore.outer_radius_px - 1.5), profile.size) if bore.outer_radius_px else profile.size
-    wall = profile[first:last]
-    if wall.size < 2:
-        return np.array([], dtype=np.intp)
-    level = wall[:3].max()
-    leaves = np.flatnonzero(np.abs(wall - level) > WALL_CHANGE * abs(level))
-    leaves = leaves[leaves > 2]
-    return first + np.arange(max(int(leaves[0]) - 1 if leaves.size else wall.size, 2))
-
-
-def _around(expected: Expected, values: NDArray[np.float64]) -> dict[Phase, Reference]:
-    """Around the casing lies the gas, or nothing: the jig's gas may be in the flats too."""
-    if values.size < 50:
-        return {}
-    gas, grey = expected[Phase.VOID], float(np.median(values))
-    std = max(1.4826 * float(np.median(np.abs(values - grey))) / values.size**0.5, 0.02)
-    if abs(grey - gas.mu_per_cm) < abs(grey):
-        return {Phase.VOID: Reference(f"{gas.name} around the casing", gas.mu_per_cm, grey, std)}
-    return {Phase.OUTSIDE: Reference("open beam around the casing", 0.0, grey, std)}
-
-
-def _reference(phase: Phase, expected: Expected, values: NDArray[np.float64]) -> dict[Phase, Reference]:
-    if phase not in expected or values.size < 50:
-        return {}
-    should = expected[phase]
-    grey = float(np.median(values))
-    spread = 1.4826 * float(np.median(np.abs(values - grey))) / values.size**0.5
-    # The path that each voxel is seen through is not known: a quarter of the range stands for it.
-    std = float(np.hypot(spread, 0.25 * (should.high_per_cm - should.low_per_cm)))
-    low, high = PLAUSIBLE
-    if should.low_per_cm > 0.2 and not low * should.low_per_cm < grey < high * should.high_per_cm:
-        raise ValueError(
-            f"{should.name} reads {grey:.3g} where {should.low_per_cm:.3g} to {should.high_per_cm:.3g} cm^-1 are "
-            "expected: check the unit of the volume (µ in cm^-1), the pixel size and the cell's materials"
-        )
-    return {phase: Reference(should.name, should.mu_per_cm, grey, max(std, 1e-3))}
+    return replace(bore, outer_radius_px=outer_radius(mean_plane(volumes[scans[0]], rows), bore))
 
 
 def _start(expected: Expected, seen: Mapping[Phase, Reference]) -> dict[Phase, float]:
@@ -292,7 +201,7 @@ def _start(expected: Expected, seen: Mapping[Phase, Reference]) -> dict[Phase, f
 
 def _dense_noise(volume: Array, electrolyte: Surface, bore: Bore) -> float:
     """Noise of a voxel in the electrolyte, from the difference of neighbouring rows."""
-    deep = _deep_rows(electrolyte, volume.shape[0])
+    deep = deep_rows(electrolyte, volume.shape[0])
     middle = int(deep[deep.size // 2])
     pair = np.asarray(to_host(volume[max(middle - 1, 0) : middle + 1]), dtype=np.float64)
     within = bore.distance(*pair.shape[1:]) < bore.radius_px - WALL_VOXELS
@@ -378,6 +287,3 @@ def _notes(t: Thresholds, found: Levels) -> tuple[str, ...]:
         if c.state != "calibrated"
     ]
     return tuple(notes)
-
-
-__all__ = ["Calibration", "prepare"]

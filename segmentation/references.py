@@ -1,0 +1,160 @@
+"""What stands at a known place of the scan, and reads what it should: casing, its surroundings, electrolyte."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Array, to_host
+from ..materials import Phase
+from .bore import Bore, radial_profile
+from .calibration import Reference
+from .contrast import ExpectedMu
+from .levels import robust_std
+from .surfaces import Surface
+
+Expected = Mapping[Phase, ExpectedMu]
+
+MOST_SLICES = 32
+MIN_VOXELS = 50
+WALL_VOXELS = 3
+"""Distance from a surface of the casing at which nothing of it is seen any more."""
+
+WALL_CHANGE = 0.15
+"""Change of µ, as a share of it, at which the inner wall of the casing ends."""
+
+PLAUSIBLE = (0.4, 2.5)
+"""Measured over expected µ of casing and electrolyte; outside of it the volume is not in cm^-1."""
+
+
+def mean_plane(volume: Array, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Average slices of a volume.
+
+    Parameters
+    ----------
+    volume : (n_z, n_y, n_x) array
+        Any quantity; read slice by slice.
+    rows : (n,) array of int
+        Slices; of many, 32 spread over them are taken.
+
+    Returns
+    -------
+    (n_y, n_x) array of float64
+        Their mean.
+    """
+    chosen = rows[np.linspace(0, rows.size - 1, min(MOST_SLICES, rows.size)).astype(int)]
+    return np.mean([to_host(volume[int(z) : int(z) + 1])[0].astype(np.float64) for z in chosen], axis=0)
+
+
+def deep_rows(electrolyte: Surface, n_z: int) -> NDArray[np.intp]:
+    """Return the rows that the electrolyte fills, or the deepest that there are.
+
+    Parameters
+    ----------
+    electrolyte : Surface
+        Its surface.
+    n_z : int
+        Rows of the volume.
+
+    Returns
+    -------
+    (n,) array of int
+        At least one row.
+    """
+    depth = electrolyte.depth(np.arange(n_z))
+    return np.flatnonzero(depth > min(electrolyte.settled, float(depth.max()) - 2))
+
+
+def find_references(
+    volumes: Mapping[str, Array],
+    expected: Mapping[str, Expected],
+    rows: NDArray[np.intp],
+    electrolyte: Surface | None,
+    bore: Bore,
+) -> dict[str, dict[Phase, Reference]]:
+    """Read the casing and what lies around it in light rows, and the electrolyte in its own.
+
+    Of a tube in a tube only the inner wall is taken: between the walls there is gas.
+
+    Parameters
+    ----------
+    volumes : mapping of str to (n_z, n_y, n_x) array
+        µ in cm^-1 of each scan; a few rows are read.
+    expected : mapping of str to mapping of Phase to ExpectedMu
+        What each phase should read.
+    rows : (n,) array of int
+        Rows without dense layers.
+    electrolyte : Surface or None
+        Its surface.
+    bore : Bore
+        Axis and radii.
+
+    Returns
+    -------
+    dict of str to dict of Phase to Reference
+        For each scan casing and electrolyte, and the surroundings as void (gas) or outside (open beam), as far
+        as they are in view.
+
+    Raises
+    ------
+    ValueError
+        If casing or electrolyte read what no volume in cm^-1 would.
+    """
+    planes = {s: mean_plane(v, rows) for s, v in volumes.items()}
+    first = next(iter(planes.values()))
+    distance = bore.distance(*first.shape)
+    profile = radial_profile(first, bore)
+    rings = _wall_rings(profile, bore)
+    casing = np.isin(np.rint(distance), rings)
+    around = (distance > (bore.outer_radius_px or np.inf) + WALL_VOXELS) & (distance < profile.size - 2)
+    found: dict[str, dict[Phase, Reference]] = {}
+    for scan, plane in planes.items():
+        found[scan] = _reference(Phase.CASING, expected[scan], plane[casing])
+        found[scan] |= _around(expected[scan], plane[around])
+        if electrolyte is not None:
+            deep = mean_plane(volumes[scan], deep_rows(electrolyte, volumes[scan].shape[0]))
+            inner = deep[distance < bore.radius_px - WALL_VOXELS]
+            found[scan] |= _reference(Phase.ELECTROLYTE, expected[scan], inner)
+    return found
+
+
+def _wall_rings(profile: NDArray[np.float64], bore: Bore) -> NDArray[np.intp]:
+    """Distances from the axis, in voxels, that lie well within the inner wall."""
+    first = math.ceil(bore.radius_px + 1.5)
+    last = min(math.floor(bore.outer_radius_px - 1.5), profile.size) if bore.outer_radius_px else profile.size
+    wall = profile[first:last]
+    if wall.size < 2:
+        return np.array([], dtype=np.intp)
+    level = wall[:3].max()
+    leaves = np.flatnonzero(np.abs(wall - level) > WALL_CHANGE * abs(level))
+    leaves = leaves[leaves > 2]
+    return first + np.arange(max(int(leaves[0]) - 1 if leaves.size else wall.size, 2))
+
+
+def _around(expected: Expected, values: NDArray[np.float64]) -> dict[Phase, Reference]:
+    """Around the casing lies the gas, or nothing: the jig's gas may be in the flats too."""
+    if values.size < MIN_VOXELS:
+        return {}
+    gas, grey = expected[Phase.VOID], float(np.median(values))
+    std = max(robust_std(values) / values.size**0.5, 0.02)
+    if abs(grey - gas.mu_per_cm) < abs(grey):
+        return {Phase.VOID: Reference(f"{gas.name} around the casing", gas.mu_per_cm, grey, std)}
+    return {Phase.OUTSIDE: Reference("open beam around the casing", 0.0, grey, std)}
+
+
+def _reference(phase: Phase, expected: Expected, values: NDArray[np.float64]) -> dict[Phase, Reference]:
+    if phase not in expected or values.size < MIN_VOXELS:
+        return {}
+    should = expected[phase]
+    grey = float(np.median(values))
+    spread = robust_std(values) / values.size**0.5
+    # The path that each voxel is seen through is not known: a quarter of the range stands for it.
+    std = float(np.hypot(spread, 0.25 * (should.high_per_cm - should.low_per_cm)))
+    low, high = PLAUSIBLE
+    if should.low_per_cm > 0.2 and not low * should.low_per_cm < grey < high * should.high_per_cm:
+        raise ValueError(
+            f"{should.name} reads {grey:.3g} where {should.low_per_cm:.3g} to {should.high_per_cm:.3g} cm^-1 are "
+            "expected: check the unit of the volume (µ in cm^-1), the pixel size and the cell's materials"
+        )
+    return {phase: Reference(should.name, should.mu_per_cm, grey, max(std, 1e-3))}
