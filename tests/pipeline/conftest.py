@@ -126,45 +126,49 @@ def run_results() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def build_run(
+    folder: Path,
+    *,
+    results: Any = None,
+    scans: tuple[str, ...] = ("argon", "xenon"),
+    thickness: bool = True,
+) -> Path:
+    """Fill a new folder with what a run leaves; labels and lithium stand beside the last scan."""
+    folder.mkdir()
+    labels = cell_labels()
+    for gas in scans:
+        mu = cell_mu(labels, gas if gas in MU_PER_CM else "xenon")
+        write_image(folder / f"{gas}.ome.zarr", [mu, halved(mu)])
+    if scans:
+        beside = folder / f"{scans[-1]}.ome.zarr"
+        write_image(beside / "labels" / "phases", [labels])
+        write_image(beside / "fractions" / "lithium", [(labels == NUMBERS["lithium"]).astype(np.float32)])
+    if thickness:
+        map_um = VOXEL_UM * (labels == NUMBERS["lithium"]).sum(0).astype(np.float32)
+        map_um[(labels[10] == NUMBERS["casing"]) | (labels[10] == NUMBERS["outside"])] = np.nan
+        tags: dict[str, Any] = {"resolution": (1 / VOXEL_UM, 1 / VOXEL_UM), "metadata": {"unit": "um"}}
+        tifffile.imwrite(folder / "thickness.tif", map_um, imagej=True, **tags)
+    content = run_results() if results is None else results
+    (folder / "results.json").write_text(json.dumps(content), encoding="utf8")
+    config = {"sample": "process 3, cell 7", "scans": {gas: {"path": f"{gas}.h5"} for gas in scans}}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf8")
+    return folder
+
+
 @pytest.fixture
 def make_run(tmp_path: Path) -> Callable[..., Path]:
     """Return a function that makes a run folder; its options change or leave out parts."""
+    return lambda **options: build_run(tmp_path / "run", **options)
 
-    def make(
-        *,
-        results: Any = None,
-        scans: tuple[str, ...] = ("argon", "xenon"),
-        thickness: bool = True,
-        name: str = "run",
-    ) -> Path:
-        folder = tmp_path / name
-        folder.mkdir()
-        labels = cell_labels()
-        for gas in scans:
-            mu = cell_mu(labels, gas if gas in MU_PER_CM else "xenon")
-            write_image(folder / f"{gas}.ome.zarr", [mu, halved(mu)])
-        if scans:
-            write_image(folder / f"{scans[-1]}.ome.zarr" / "labels" / "phases", [labels])
-            fraction = (labels == NUMBERS["lithium"]).astype(np.float32)
-            write_image(folder / f"{scans[-1]}.ome.zarr" / "fractions" / "lithium", [fraction])
-        if thickness:
-            map_um = VOXEL_UM * (labels == NUMBERS["lithium"]).sum(0).astype(np.float32)
-            map_um[(labels[10] == NUMBERS["casing"]) | (labels[10] == NUMBERS["outside"])] = np.nan
-            size = 1 / VOXEL_UM
-            tifffile.imwrite(
-                folder / "thickness.tif",
-                map_um,
-                imagej=True,
-                resolution=(size, size),
-                metadata={"unit": "um"},
-            )
-        content = run_results() if results is None else results
-        (folder / "results.json").write_text(json.dumps(content), encoding="utf8")
-        config = {"sample": "process 3, cell 7", "scans": {gas: {"path": f"{gas}.h5"} for gas in scans}}
-        (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf8")
-        return folder
 
-    return make
+@pytest.fixture(scope="session")
+def reported_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A complete run folder with its report, drawn once: for tests that only read it."""
+    from xelith.pipeline.report import write_report
+
+    folder = build_run(tmp_path_factory.mktemp("reported") / "run")
+    write_report(folder)
+    return folder
 
 
 @pytest.fixture

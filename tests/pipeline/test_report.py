@@ -58,9 +58,8 @@ class Page(HTMLParser):
             self.cells[key] += data
 
 
-def page_of(run_dir, **options) -> Page:
-    options = {"interactive": False} | options
-    return Page(write_report(run_dir, **options).read_text(encoding="utf8"))
+def page_of(run_dir) -> Page:
+    return Page(write_report(run_dir, interactive=False).read_text(encoding="utf8"))
 
 
 def results_of(run_dir) -> dict:
@@ -109,8 +108,8 @@ def test_every_number_agrees_with_results_json(run_dir, undrawn):
     assert json.loads(embedded[1]) == results
 
 
-def test_pictures_are_inside_with_words_and_size(run_dir):
-    page = page_of(run_dir)
+def test_pictures_are_inside_with_words_and_size(reported_run):
+    page = Page((reported_run / "report.html").read_text(encoding="utf8"))
     # balance, map, histogram; slices and a histogram for each gas; slices with phases, and with fractions
     assert len(page.images) == 3 + 2 * 4 + 3 + 3
     for image in page.images:
@@ -124,11 +123,11 @@ def test_pictures_are_inside_with_words_and_size(run_dir):
     assert re.search(r"Shares: .*lithium \d+\.\d %", words)
 
 
-def test_the_page_asks_for_nothing_and_is_small(run_dir):
-    page = page_of(run_dir, interactive=True)
-    assert all(address.startswith("data:") for address in page.addresses)
-    assert (run_dir / "report.html").stat().st_size < 6_000_000
-    assert "default-src 'none'" in (run_dir / "report.html").read_text(encoding="utf8")
+def test_the_page_asks_for_nothing_and_is_small(reported_run):
+    text = (reported_run / "report.html").read_text(encoding="utf8")
+    assert all(address.startswith("data:") for address in Page(text).addresses)
+    assert (reported_run / "report.html").stat().st_size < 6_000_000
+    assert "default-src 'none'" in text
 
 
 def test_interactive_page_carries_the_library_and_its_charts(run_dir, undrawn):
@@ -146,7 +145,7 @@ def test_interactive_page_carries_the_library_and_its_charts(run_dir, undrawn):
             assert re.search(r"\(.+\)$", layout[axis]["title"]["text"])  # a unit on every axis
 
 
-def test_a_page_too_large_leaves_the_library_out(run_dir, monkeypatch):
+def test_a_page_too_large_leaves_the_library_out(run_dir, monkeypatch, undrawn):
     monkeypatch.setattr(report, "LARGEST_BYTES", 2_000_000)
     text = write_report(run_dir).read_text(encoding="utf8")
     assert len(text) < 2_000_000
@@ -266,8 +265,8 @@ def test_bad_folders_are_refused(tmp_path):
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [390, 1600])
-def test_browser_shows_live_charts_without_complaint_or_request(run_dir, chromium, width):
-    chromium.open(write_report(run_dir), width=width)
+def test_browser_shows_live_charts_without_complaint_or_request(reported_run, chromium, width):
+    chromium.open(reported_run / "report.html", width=width)
     chromium.wait_for("document.querySelectorAll('.is-live .main-svg').length >= 8")  # two layers a chart
     assert chromium.complaints == []
     assert chromium.requests == []
@@ -288,9 +287,9 @@ def test_browser_shows_live_charts_without_complaint_or_request(run_dir, chromiu
 
 
 @pytest.mark.browser
-def test_browser_without_scripts_shows_every_picture(run_dir, chromium):
-    text = write_report(run_dir).read_text(encoding="utf8")
-    chromium.open(run_dir / "report.html", width=800, scripts=False)
+def test_browser_without_scripts_shows_every_picture(reported_run, chromium):
+    text = (reported_run / "report.html").read_text(encoding="utf8")
+    chromium.open(reported_run / "report.html", width=800, scripts=False)
     tree = chromium.call("DOMSnapshot.captureSnapshot", computedStyles=["display"])
     drawn = [box for box in tree["documents"][0]["layout"]["bounds"] if box[2] > 200 and box[3] > 100]
     assert len(drawn) >= text.count("<img ") == 17
