@@ -85,8 +85,8 @@ def linearisation(
     ValueError
         If the material does not attenuate.
     """
-    for layer, path_cm in behind:
-        spectrum = spectrum.filtered(layer, path_cm)
+    for layer, thickness_cm in behind:
+        spectrum = spectrum.filtered(layer, thickness_cm)
     mu = np.asarray(material.mu_per_cm(spectrum.energy_kev), np.float64)
     weights = spectrum.photons
     mean = float(weights @ mu)

@@ -138,7 +138,7 @@ def ray_model(
 
 
 def _table(
-    paths: tuple[NDArray[np.float64], NDArray[np.float64]],
+    paths: tuple[NDArray[np.floating], NDArray[np.floating]],
     mu_solid: NDArray[np.float64],
     mu_gas: NDArray[np.float64],
     weights: NDArray[np.float64],
@@ -152,7 +152,7 @@ def _table(
 
 
 def _mean_mu(
-    paths: tuple[NDArray[np.float64], NDArray[np.float64]],
+    paths: tuple[NDArray[np.floating], NDArray[np.floating]],
     mu_solid: NDArray[np.float64],
     mu_gas: NDArray[np.float64],
     weights: NDArray[np.float64],
