@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .errors import ScanError
 from .frames import MAX_FRAME_BYTES, Key, believable_shape, window, window_shape
+from .hdf_chunks import is_deflated, read_deflated
 from .hdf_links import HDF_FAULTS, open_hdf
 
 MAX_CHUNK_BYTES = MAX_FRAME_BYTES
@@ -68,10 +69,13 @@ class HdfFrames:
             if data.shape != self.stored_shape:
                 change = f"changed from {self.stored_shape} to {data.shape}"
                 raise ScanError(f"{self.path}:{self.dataset} {change} since it was opened; open the scan again")
-            place = 0
+            place, by_hand = 0, is_deflated(data)
             for start, stop in self._runs(where[0]):
-                part = (slice(place, place + stop - start),)
-                data.read_direct(result, (slice(start, stop), *where[1:]), part)
+                part = (slice(start, stop), *where[1:])
+                if by_hand:
+                    read_deflated(data, part, result[place : place + stop - start])
+                else:
+                    data.read_direct(result, part, (slice(place, place + stop - start),))
                 place += stop - start
         return result
 
@@ -124,7 +128,11 @@ class HdfFrameList:
         with open_hdf(self.path) as file:
             for target, name in zip(result, self.datasets[where[0]], strict=True):
                 with reading(self.path, name):
-                    target[...] = file[name][(0, *where[1:])]
+                    data = file[name]
+                    if is_deflated(data):
+                        read_deflated(data, (slice(0, 1), *where[1:]), target[None])
+                    else:
+                        target[...] = data[(0, *where[1:])]
         return result
 
 

@@ -129,7 +129,20 @@ def test_damaged_chunk_is_named(tmp_path):
     data[chunk.byte_offset : chunk.byte_offset + chunk.size] = b"\x00" * chunk.size
     path.write_bytes(data)
     np.testing.assert_array_equal(frames[:4], COUNTS[:4])
-    with pytest.raises(ScanError, match="cannot be read .*; the file is damaged: copy it again"):
+    with pytest.raises(ScanError, match=r"a.h5:/group/data, chunk \(4, 0, 0\), does not unpack to 40 bytes"):
+        frames[4:5]
+
+
+def test_damaged_chunk_of_another_filter_is_named(tmp_path):
+    path = tmp_path / "a.h5"
+    frames = frames_of(path, chunks=(1, 4, 5), fletcher32=True)
+    with h5py.File(path) as file:
+        chunk = file["group/data"].id.get_chunk_info(4)
+    data = bytearray(path.read_bytes())
+    data[chunk.byte_offset] ^= 0xFF
+    path.write_bytes(data)
+    np.testing.assert_array_equal(frames[:4], COUNTS[:4])
+    with pytest.raises(ScanError, match="group/data cannot be read .*; the file is damaged: copy it again"):
         frames[4:5]
 
 
@@ -137,7 +150,7 @@ def test_one_dataset_a_frame(tmp_path):
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
         for index, frame in enumerate(COUNTS):
-            file[f"f{index}"] = frame[None]
+            file.create_dataset(f"f{index}", data=frame[None], compression="gzip" if index % 2 else None)
     frames = HdfFrameList(path, tuple(f"/f{i}" for i in range(9)), (4, 5), np.dtype("u2"))
     assert frames.shape == COUNTS.shape
     for key in (np.s_[:], np.s_[3:5, 1:2, 2:], np.s_[4:4]):
