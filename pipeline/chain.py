@@ -11,21 +11,18 @@ from numpy.typing import NDArray
 from ..arrays import Block
 from ..reconstruction import flat_field
 from ..reconstruction.artefacts import bad_pixels, remove_zingers
-from ..reconstruction.centre import Centre as FoundCentre
-from ..reconstruction.centre import find_centre
 from ..reconstruction.fbp import fbp
 from ..reconstruction.fdk import detector_rows, fdk
 from ..reconstruction.fourier import fourier_fbp
 from ..scans.geometry import ConeBeam
 from ..scans.scan import Frames, Scan
 from .selection import Selection
-from .steps import Centre, Fbp, Fdk, FlatField, FourierFbp, Rings, Step, Zingers
+from .steps import Fbp, Fdk, FlatField, FourierFbp, Rings, Step, Zingers
 
 log = logging.getLogger(__name__)
 
 Image = NDArray[np.float32]
 FRAMES_AT_ONCE = 32
-CENTRE_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -212,36 +209,6 @@ def _binned(columns: tuple[int, int], offset_bin: tuple[int, int]) -> tuple[int,
     """Columns of the detector as columns of the selection, bins that are wholly inside."""
     first, size = offset_bin
     return -((first - columns[0]) // size), (columns[1] - first) // size
-
-
-def find_axis(integrals: Any, theta: NDArray[np.float64], step: Centre, selection: Selection) -> FoundCentre:
-    """Find the rotation axis from a few rows of a scan.
-
-    Parameters
-    ----------
-    integrals : zarr array
-        (n_theta, n_rows, n_cols) line integrals, read when sliced.
-    theta : (n_theta,) array
-        In rad.
-    step : Centre
-        Range to search, in columns of the whole detector.
-    selection : Selection
-        The part of the detector in use.
-
-    Returns
-    -------
-    Centre
-        In columns of the selection.
-    """
-    n_rows = integrals.shape[1]
-    chunk = integrals.chunks[1]
-    slabs = np.unique(np.linspace(0, (n_rows - 1) // chunk, min(3, -(-n_rows // chunk))).round().astype(int))
-    parts = [np.asarray(integrals[:, s * chunk : (s + 1) * chunk]) for s in slabs]
-    rows = np.concatenate(parts, axis=1)
-    structure = rows.std(axis=(0, 2))
-    best = np.sort(np.argsort(structure)[::-1][:CENTRE_ROWS])
-    search = None if step.search_px is None else tuple(selection.centre_px(px) for px in step.search_px)
-    return find_centre(np.ascontiguousarray(rows[:, best]), theta, search_px=search)
 
 
 def reconstruct_slab(

@@ -18,10 +18,10 @@ import zarr
 from numpy.typing import NDArray
 
 from ..arrays import Block, blocks
-from ..reconstruction.centre import Centre as FoundCentre
 from ..scans.geometry import ConeBeam
 from ..scans.scan import Scan
-from .chain import correct_block, find_axis, halo_views, open_fields, reconstruct_cone_slab, reconstruct_slab
+from .axis import Axis, find_axis
+from .chain import correct_block, halo_views, open_fields, reconstruct_cone_slab, reconstruct_slab
 from .config import Compute
 from .ledger import Ledger, fingerprint
 from .planning import Blocks, plan_blocks
@@ -133,7 +133,7 @@ class Reconstructed:
         The OME-Zarr group.
     layout : ImageLayout
         Its shape, voxel and slabs.
-    centre : FoundCentre
+    centre : Axis
         Column of the axis on the whole detector, with its verdict.
     mean_transmission : (n_rows, n_cols) array
         Mean over the views, dimensionless; NaN where the input was line integrals.
@@ -145,7 +145,7 @@ class Reconstructed:
 
     image: Path
     layout: ImageLayout
-    centre: FoundCentre
+    centre: Axis
     mean_transmission: NDArray[np.float32]
     repaired: dict[str, int]
     mark: str
@@ -193,7 +193,7 @@ def reconstruct(job: Job, ledger: Ledger, source_mark: str) -> Reconstructed:
         _reconstruct_slabs(job, ledger, layout, centre, mark)
     sums = np.load(job.folder / ".xelith" / f"{job.name}-transmission.npy")
     repaired = dict(ledger.facts(f"{job.name}/integrals", -1))
-    found = FoundCentre(**{**vars(centre), "centre_px": job.selection.full_px(centre.centre_px)})
+    found = replace(centre, centre_px=job.selection.full_px(centre.centre_px))
     return Reconstructed(job.image, layout, found, sums, repaired, mark)
 
 
@@ -316,7 +316,7 @@ def _record_centre(job: Job, ledger: Ledger, mark: str) -> None:
     hint = job.scan.geometry.centre_px
     step = next((step for step in job.chain if isinstance(step, Centre)), None)
     if hint is not None:
-        found = FoundCentre(job.selection.centre_px(hint), "given", 1.0)
+        found = Axis(job.selection.centre_px(hint))
     elif step is None:
         raise ValueError(
             f"scan {job.name} has no centre_px and its steps have no `centre`; give one of the two, since the axis "
@@ -327,7 +327,7 @@ def _record_centre(job: Job, ledger: Ledger, mark: str) -> None:
         integrals = zarr.open_array(job.scratch / "integrals", mode="r")
         found = find_axis(integrals, job.theta, step, job.selection)
         job.advance(f"{job.name}: centre", 1, 1)
-    if found.verdict not in ("resolved", "given"):
+    if not found.is_trusted:
         log.warning(
             "centre of scan %s: %s at column %.2f (confidence %.2f); look at `xelith centre` or give centre_px",
             job.name,
@@ -339,11 +339,11 @@ def _record_centre(job: Job, ledger: Ledger, mark: str) -> None:
     ledger.record(f"{job.name}/centre", 0, mark, facts)
 
 
-def _centre_of(facts: Mapping[str, Any]) -> FoundCentre:
-    return FoundCentre(facts["centre_px"], facts["verdict"], facts["confidence"])
+def _centre_of(facts: Mapping[str, Any]) -> Axis:
+    return Axis(facts["centre_px"], facts["verdict"], facts["confidence"])
 
 
-def _reconstruct_slabs(job: Job, ledger: Ledger, layout: ImageLayout, centre: FoundCentre, mark: str) -> None:
+def _reconstruct_slabs(job: Job, ledger: Ledger, layout: ImageLayout, centre: Axis, mark: str) -> None:
     """Second pass: one slab of rows at a time, from scratch to its own chunks of the volume."""
     stage = f"{job.name}/volume"
     partial = job.image.with_name(job.image.name + ".partial")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .axis import Axis, find_axis
 from .chain import correct_block, open_fields, reconstruct_slab
 from .config import Config
 from .engine import Job, check_job
@@ -36,8 +37,6 @@ def preview_scan(config: Config, one: Opened, folder: Path) -> Path:
     ValueError
         If angles, pixel size or flats are missing, or the data are not finite.
     """
-    from ..reconstruction.centre import find_centre
-
     if one.scan is None:
         raise ValueError(f"scan {one.name} is a ready volume; a preview is for raw projections")
     selection = preview_of(one.scan.shape, region_of(config, one.name))
@@ -53,22 +52,17 @@ def preview_scan(config: Config, one: Opened, folder: Path) -> Path:
     integrals = np.concatenate(parts)
     hint = one.scan.geometry.centre_px
     step = next((step for step in job.chain if isinstance(step, Centre)), Centre())
-    if hint is None:
-        search = None if step.search_px is None else tuple(selection.centre_px(px) for px in step.search_px)
-        found = find_centre(integrals, job.theta, search_px=search)
-        centre_px, verdict = found.centre_px, str(found.verdict)
-    else:
-        centre_px, verdict = selection.centre_px(hint), "given"
+    axis = find_axis(integrals, job.theta, step, selection) if hint is None else Axis(selection.centre_px(hint))
     volume = reconstruct_slab(
         np.ascontiguousarray(np.swapaxes(integrals, 0, 1)),
         job.theta,
         job.steps(Layout.SINOGRAMS),
-        centre_px=centre_px,
+        centre_px=axis.centre_px,
         voxel_um=job.voxel_um,
         threads=plan_blocks(selection, config.compute).threads * 2,
     )
     target = folder / f"{one.name}.png"
-    axis = f"centre {selection.full_px(centre_px):.2f} px ({verdict})"
-    title = f"{config.sample}: {one.name}, preview at bin {selection.bin}, {axis}"
+    centre = f"centre {selection.full_px(axis.centre_px):.2f} px ({axis.verdict})"
+    title = f"{config.sample}: {one.name}, preview at bin {selection.bin}, {centre}"
     save_slices(volume, selection.rows, job.voxel_um, target, title=title)
     return target

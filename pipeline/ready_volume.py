@@ -9,11 +9,11 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from ..reconstruction.centre import Centre
 from ..scans.sources import tiff_files
 from ..scans.tiff_frames import tiff_frames
 from ..scans.tiff_stack import check_sequence
 from ..segmentation.calibration import Calibration, Reference, calibrate, region_reference
+from .axis import Axis
 from .config import Config, ScanEntry
 from .config import Reference as NamedReference
 from .engine import Reconstructed
@@ -156,7 +156,7 @@ def import_volume(config: Config, one: Opened, folder: Path, ledger: Ledger, mar
         ledger.record(stage, -1, mark, {"slope": calibration.slope, "inverted": calibration.is_inverted})
         write_text(folder / ".xelith" / f"{one.name}-calibration.txt", repr(calibration))
     blank = np.full((nz, nx), np.nan, np.float32)
-    return Reconstructed(image, layout, Centre((nx - 1) / 2, "given", 1.0), blank, {}, mark)
+    return Reconstructed(image, layout, Axis((nx - 1) / 2), blank, {}, mark)
 
 
 def _shape(values: Volume) -> tuple[int, int, int]:
