@@ -1,7 +1,8 @@
 """Known truth: cells with exact phases and the scans they would give. Shares no code with reconstruction.
 
-Public names: `CellDesign` and its parts, `Charge`, `PRESETS`, `build_cell`; `Cell`, `Truth`, `truth_of`;
-`Detector`, `Acquisition`, `Cone`, `Optics`, `Drift`, `Pose`, `acquire`; `demo_scans`.
+Public names: `CellDesign` and its parts, `Charge`, `Preset`, `PRESETS`, `shrunk`, `build_cell`, `Cell`; `Detector`,
+`Acquisition`, `Cone`, `Optics`, `Drift`, `Pose`, `SETUPS`, `resized`, `acquire`; `Twin`, `twin`, `Truth`,
+`truth_of`, `demo_scans`; `Plan`, `plan`.
 """
 
 from .acquisition import Acquisition, Cone, Drift, Optics, Pose
@@ -11,13 +12,17 @@ from .charge import Charge
 from .demo import demo_acquisition, demo_scans
 from .design import Bore, Carbon, CellDesign, Collector, Deposit, Electrolyte, Film
 from .detector import Detector
+from .planning import Plan, plan
 from .presets import PRESETS, Preset, shrunk
 from .scanning import acquire
+from .setups import SETUPS, resized
 from .tissues import Fill, Site, Tissue
 from .truth import Truth, truth_of
+from .twin import Twin, twin
 
 __all__ = [
     "PRESETS",
+    "SETUPS",
     "Acquisition",
     "Bore",
     "Carbon",
@@ -33,16 +38,21 @@ __all__ = [
     "Fill",
     "Film",
     "Optics",
+    "Plan",
     "Pose",
     "Preset",
     "Ring",
     "Site",
     "Tissue",
     "Truth",
+    "Twin",
     "acquire",
     "build_cell",
     "demo_acquisition",
     "demo_scans",
+    "plan",
+    "resized",
     "shrunk",
     "truth_of",
+    "twin",
 ]

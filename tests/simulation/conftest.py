@@ -34,9 +34,15 @@ def small_design():
 
 
 @pytest.fixture(scope="session")
-def small_cell():
+def small_charge():
+    """A charge that plates 20 µm of lithium."""
+    return Charge(20.0 / 4.849)
+
+
+@pytest.fixture(scope="session")
+def small_cell(small_charge):
     """A process-3 cell with 20 µm of lithium."""
-    return build_cell(SMALL, Charge(20.0 / 4.849), seed=3)
+    return build_cell(SMALL, small_charge, seed=3)
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 
 from xelith.materials import Phase
-from xelith.simulation.building import FILM, build_cell
-from xelith.simulation.demo import CHARGE, DESIGN, GASES, POSE, demo_acquisition, demo_scans
+from xelith.simulation import build_cell, demo
+from xelith.simulation.building import FILM
+from xelith.simulation.demo import DEMO, GASES, POSE, demo_acquisition, demo_scans
+from xelith.simulation.presets import Preset
 
 
 @pytest.fixture(scope="module")
 def demo_cell():
-    return build_cell(DESIGN, CHARGE)
+    return build_cell(DEMO.design, DEMO.charge)
 
 
 def test_the_film_is_64_7_um(demo_cell):
@@ -32,15 +34,13 @@ def test_cell_and_casing_lie_in_the_view(demo_cell):
     assert film.max() * demo_cell.voxel_um < top_um - 40  # carbon and electrolyte lie above
 
 
-def test_two_gases_make_two_scans(monkeypatch, small_cell, small_scan, small_pose):
-    from xelith.simulation import demo
-
-    monkeypatch.setattr(demo, "build_cell", lambda *_, **__: small_cell)
+def test_two_gases_make_two_scans(monkeypatch, small_design, small_charge, small_scan, small_pose):
+    monkeypatch.setattr(demo, "DEMO", Preset(small_design, small_charge, "small"))
     monkeypatch.setattr(demo, "demo_acquisition", lambda: small_scan)
     monkeypatch.setattr(demo, "POSE", small_pose)
     seen = []
     cell, scans, truth = demo_scans(seed=2, progress=lambda name, done: seen.append((name, done)))
-    assert cell is small_cell
+    assert cell.name == "small"
     assert list(scans) == list(GASES) == ["argon", "xenon"]
     assert [scan.provenance["seed"] for scan in scans.values()] == [4, 5]
     assert seen[-1] == ("xenon", 20)
