@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..materials import Phase
 from .connectivity import Joiner
-from .penetration import Interfaces
+from .interfaces import Interfaces
 from .stack import Stack
 
 FLATNESS = 4.0

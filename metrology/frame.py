@@ -244,13 +244,14 @@ def _anode_side(stack: Stack) -> Side:
     """Tell from labels on which side of the electrolyte lithium and carbon lie."""
     counts = np.zeros((2, stack.depth))
     for index, slab in stack.slabs():
-        for row, phases in enumerate(((Phase.LITHIUM, Phase.CARBON), (Phase.ELECTROLYTE,))):
-            counts[row, index : index + slab.shape[0]] = np.isin(slab, phases).sum(axis=(1, 2))
+        planes = slice(index, index + slab.shape[0])
+        counts[0, planes] = ((slab == Phase.LITHIUM) | (slab == Phase.CARBON)).sum(axis=(1, 2))
+        counts[1, planes] = (slab == Phase.ELECTROLYTE).sum(axis=(1, 2))
     if not counts.any(axis=1).all():
         raise ValueError("labels do not show both electrolyte and lithium or carbon; say on which side the anode is")
-    planes = np.arange(stack.depth)
-    middle = np.average(planes, weights=counts[1])
-    low, high = counts[0][planes < middle].sum(), counts[0][planes > middle].sum()
+    order = np.arange(stack.depth)
+    middle = np.average(order, weights=counts[1])
+    low, high = counts[0][order < middle].sum(), counts[0][order > middle].sum()
     if max(low, high) < 2 * min(low, high):
         raise ValueError(
             f"lithium and carbon lie on both sides of the electrolyte ({low:.0f} and {high:.0f} voxels); "
@@ -262,7 +263,8 @@ def _anode_side(stack: Stack) -> Side:
 def _electrode(stack: Stack) -> NDArray[np.bool_]:
     inside = np.zeros(stack.shape, dtype=bool)
     for _, slab in stack.slabs():
-        inside |= np.isin(slab, _INSIDE).any(axis=0)
+        for phase in _INSIDE:
+            inside |= (slab == phase).any(axis=0)
     return inside
 
 

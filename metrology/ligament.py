@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from ..materials import Phase
 from .geodesic import geodesic_um
-from .penetration import Interfaces, grown_lithium
+from .growth import Growth, trace_growth
+from .interfaces import Interfaces
 from .stack import Stack
 
 MAX_VOXELS = 4_000_000
@@ -34,7 +35,13 @@ class Ligament:
     resolution_um: float
 
 
-def narrowest_ligament(stack: Stack, faces: Interfaces, *, max_voxels: int = MAX_VOXELS) -> Ligament | None:
+def narrowest_ligament(
+    stack: Stack,
+    faces: Interfaces,
+    *,
+    growth: Growth | None = None,
+    max_voxels: int = MAX_VOXELS,
+) -> Ligament | None:
     """Find the shortest way through electrolyte from connected lithium to the counter side.
 
     The way leads round voids and all that is not electrolyte. A coarse solution over the whole volume finds
@@ -47,6 +54,8 @@ def narrowest_ligament(stack: Stack, faces: Interfaces, *, max_voxels: int = MAX
     faces : Interfaces
         Where the electrolyte begins and ends; lithium within the roughness of the beginning is film, and
         starts at the interface.
+    growth : Growth, optional
+        What `trace_growth` returned, its volume kept; None traces it.
     max_voxels : int
         Voxels of one solution.
 
@@ -55,16 +64,16 @@ def narrowest_ligament(stack: Stack, faces: Interfaces, *, max_voxels: int = MAX
     Ligament or None
         None if no way leads across, or the cell is shorted (no electrolyte is left).
     """
-    first, grown = grown_lithium(stack, faces)
-    index = first + np.arange(grown.shape[0])[:, None, None]
-    if (grown & (index >= faces.far_px - 1)).any():
+    growth = trace_growth(stack, faces, keep_volume=True) if growth is None else growth
+    first, volume = growth.first, growth.kept()
+    if any((plane & (index >= faces.far_px - 1)).any() for index, plane in enumerate(volume, start=first)):
         return None
     start = max(int(np.floor(faces.near_px.min())), 0)
     stop = min(ceil(faces.far_px.max()) + 1, stack.depth)
     size = (stop - start) * stack.shape[0] * stack.shape[1]
     bins = max(1, ceil((size / max_voxels) ** (1 / 3)))
     whole = (slice(0, stack.shape[0]), slice(0, stack.shape[1]))
-    found = _solve(stack, faces, (first, grown), (start, stop), whole, bins)
+    found = _solve(stack, faces, (first, volume), (start, stop), whole, bins)
     if found is None or bins == 1:
         return found
     half = found.length_um + 4 * found.resolution_um
@@ -78,7 +87,7 @@ def narrowest_ligament(stack: Stack, faces: Interfaces, *, max_voxels: int = MAX
     finer = max(1, ceil(((stop - begin) * area / max_voxels) ** (1 / 3)))
     if finer >= bins:
         return found
-    return _solve(stack, faces, (first, grown), (begin, stop), window, finer) or found
+    return _solve(stack, faces, (first, volume), (begin, stop), window, finer) or found
 
 
 def _solve(

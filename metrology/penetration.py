@@ -1,38 +1,15 @@
 """How deep lithium has grown from the anode into the electrolyte, and what lies there unconnected."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..arrays import Array
-from ..materials import Phase
-from .connectivity import Joiner, Replay
+from .growth import Growth, Isolated, trace_growth
+from .interfaces import Interfaces, find_interfaces
 from .stack import Side, Stack
-from .surfaces import column_limits, fit_surface
 from .voxels import VoxelSize
-
-TOLERANCE_STDS = 3.0
-"""Lithium that rises above a fitted interface by less than so many standard deviations is roughness of the film."""
-
-
-@dataclass(frozen=True, eq=False)
-class Isolated:
-    """Lithium beyond the interface that no lithium connects to the anode, piece by piece.
-
-    Without a scan before charging such a piece may be a closed pore that the gas cannot enter.
-
-    Parameters
-    ----------
-    volume_um3 : (n,) array of float64
-        Volume of each piece, in µm^3, largest first.
-    distance_um : (n,) array of float64
-        How far its nearest face lies from the interface along the stack, in µm.
-    """
-
-    volume_um3: NDArray[np.float64]
-    distance_um: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,41 +59,6 @@ class Penetration:
         return int(self.isolated.volume_um3.size)
 
 
-@dataclass(frozen=True, eq=False)
-class Interfaces:
-    """Where the electrolyte begins and ends, counted from the anode.
-
-    Parameters
-    ----------
-    near_px : (n_y, n_x) array of float64
-        Index at which the electrolyte begins on the anode's side; a face lies at half an index.
-    far_px : (n_y, n_x) array of float64
-        Index at which it ends on the counter side.
-    tolerance_px : float
-        Roughness of the near surface that is no growth, in pixels.
-    """
-
-    near_px: NDArray[np.float64]
-    far_px: NDArray[np.float64]
-    tolerance_px: float = 0.0
-
-
-@dataclass(eq=False)
-class _Tally:
-    """What the first pass knows of each provisional number."""
-
-    is_rooted: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(1, dtype=bool))
-    voxels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
-    nearest: NDArray[np.float64] = field(default_factory=lambda: np.full(1, np.inf))
-
-    def make_room(self, count: int) -> None:
-        if count >= self.voxels.size:
-            more = max(count + 1, 2 * self.voxels.size) - self.voxels.size
-            self.is_rooted = np.concatenate([self.is_rooted, np.zeros(more, dtype=bool)])
-            self.voxels = np.concatenate([self.voxels, np.zeros(more, dtype=np.int64)])
-            self.nearest = np.concatenate([self.nearest, np.full(more, np.inf)])
-
-
 def measure_penetration(
     labels: Array,
     *,
@@ -164,33 +106,13 @@ def measure_penetration(
         If labels are empty, not 3-D or hold no electrolyte, or the electrolyte ends before it begins.
     """
     stack = Stack(labels, voxel_um, axis, anode)
-    faces = find_interfaces(stack, interface_px=interface_px, counter_px=counter_px, degree=degree)
-    pieces, tally, film_voxels = _join(stack, faces)
-    is_rooted, isolated = _judge(pieces, tally, stack)
-    deepest = np.full(stack.shape, -np.inf)
-    voxels = np.zeros(stack.shape, dtype=np.int64)
-    for index, grown in _replayed(stack, faces, pieces, is_rooted):
-        deepest[grown] = index
-        voxels += grown
-    depth = np.where(np.isfinite(deepest), deepest + 0.5 - faces.near_px, 0.0)
-    is_deep = depth > faces.tolerance_px
-    depth = np.where(is_deep, depth, 0.0)
-    crossed = np.minimum(depth / (faces.far_px - faces.near_px), 1.0)
-    return Penetration(
-        depth_um=(depth * stack.depth_um).astype(np.float32),
-        column_um=(voxels * stack.depth_um).astype(np.float32),
-        max_depth_um=float(depth.max() * stack.depth_um),
-        volume_um3=float(voxels.sum() * stack.voxel_um3),
-        electrolyte_crossed=float(crossed.max()),
-        is_shorted=bool((is_deep & (deepest >= faces.far_px - 1)).any()),
-        film_volume_um3=film_voxels * stack.voxel_um3,
-        tolerance_um=faces.tolerance_px * stack.depth_um,
-        isolated=isolated,
+    return penetration_of(
+        stack, find_interfaces(stack, interface_px=interface_px, counter_px=counter_px, degree=degree)
     )
 
 
-def grown_lithium(stack: Stack, faces: Interfaces) -> tuple[int, NDArray[np.bool_]]:
-    """Return the connected lithium beyond the interface's roughness as a volume.
+def penetration_of(stack: Stack, faces: Interfaces, *, growth: Growth | None = None) -> Penetration:
+    """Measure the lithium beyond an interface that is known already.
 
     Parameters
     ----------
@@ -198,123 +120,28 @@ def grown_lithium(stack: Stack, faces: Interfaces) -> tuple[int, NDArray[np.bool
         Labels seen from the anode.
     faces : Interfaces
         Where the electrolyte begins and ends.
+    growth : Growth, optional
+        What `trace_growth` returned; None traces it.
 
     Returns
     -------
-    first : int
-        Index of the volume's first plane, counted from the anode.
-    grown : (n, n_y, n_x) array of bool
-        Connected lithium deeper than the tolerance, from its first plane to its last; n is 0 if there is none.
+    Penetration
+        Depths, volumes and shares.
     """
-    pieces, tally, _ = _join(stack, faces)
-    is_rooted, _ = _judge(pieces, tally, stack)
-    planes, indices = [], []
-    for index, grown in _replayed(stack, faces, pieces, is_rooted):
-        deep = grown & (index + 0.5 - faces.near_px > faces.tolerance_px)
-        if deep.any():
-            planes.append(deep)
-            indices.append(index)
-    if not planes:
-        return 0, np.zeros((0, *stack.shape), dtype=bool)
-    volume = np.zeros((indices[-1] - indices[0] + 1, *stack.shape), dtype=bool)
-    for index, plane in zip(indices, planes, strict=True):
-        volume[index - indices[0]] = plane
-    return indices[0], volume
-
-
-def find_interfaces(
-    stack: Stack,
-    *,
-    interface_px: ArrayLike | None = None,
-    counter_px: ArrayLike | None = None,
-    degree: int = 1,
-) -> Interfaces:
-    """Find where the electrolyte begins and ends, or take what is given.
-
-    Parameters
-    ----------
-    stack : Stack
-        Labels seen from the anode.
-    interface_px, counter_px : float or (n_y, n_x) array, optional
-        Pixel-centre indices along the axis of the volume; None fits a surface.
-    degree : int
-        1 for a plane, 2 for a parabolic surface.
-
-    Returns
-    -------
-    Interfaces
-        Counted from the anode.
-
-    Raises
-    ------
-    ValueError
-        If there is no electrolyte to fit, or it ends before it begins.
-    """
-    near, far, tolerance = None, None, 0.0
-    if interface_px is not None:
-        near = stack.oriented_px(np.asarray(interface_px, dtype=np.float64))
-    if counter_px is not None:
-        far = stack.oriented_px(np.asarray(counter_px, dtype=np.float64))
-    if near is None or far is None:
-        first, last = column_limits(stack, Phase.ELECTROLYTE)
-        if not np.isfinite(first).any():
-            raise ValueError("labels hold no electrolyte; depth is counted from its surface: label it, value 4")
-        if near is None:
-            surface = fit_surface(first - 0.5, degree=degree)
-            near, tolerance = surface.heights_px(), TOLERANCE_STDS * surface.std_px
-        if far is None:
-            far = fit_surface(last + 0.5, degree=degree).heights_px()
-    near, far = (np.broadcast_to(px, stack.shape).astype(np.float64) for px in (near, far))
-    if not (far > near).all():
-        raise ValueError(
-            "the electrolyte ends before it begins in some column; check anode, interface_px and counter_px"
-        )
-    return Interfaces(near, far, tolerance)
-
-
-def _join(stack: Stack, faces: Interfaces) -> tuple[NDArray[np.int64], _Tally, int]:
-    """First pass: join lithium into pieces and tally what lies where."""
-    joiner, tally, film = Joiner(stack.shape), _Tally(), 0
-    for first, slab in stack.slabs():
-        for index, plane in enumerate(slab, start=first):
-            lithium = plane == Phase.LITHIUM
-            numbers = joiner.number(lithium)
-            if not lithium.any():
-                continue
-            tally.make_room(joiner.count)
-            tally.is_rooted[numbers[lithium & (index <= faces.near_px + 1)]] = True
-            beyond = lithium & (index > faces.near_px)
-            film += int(lithium.sum()) - int(beyond.sum())
-            owners = numbers[beyond]
-            np.add.at(tally.voxels, owners, 1)
-            np.minimum.at(tally.nearest, owners, (index - 0.5 - faces.near_px)[beyond])
-    tally.make_room(joiner.count)
-    return joiner.pieces(), tally, film
-
-
-def _judge(pieces: NDArray[np.int64], tally: _Tally, stack: Stack) -> tuple[NDArray[np.bool_], Isolated]:
-    """Tell rooted pieces from isolated ones."""
-    count = int(pieces.max(initial=0)) + 1
-    is_rooted = np.zeros(count, dtype=bool)
-    voxels = np.zeros(count, dtype=np.int64)
-    nearest = np.full(count, np.inf)
-    np.logical_or.at(is_rooted, pieces, tally.is_rooted[: pieces.size])
-    np.add.at(voxels, pieces, tally.voxels[: pieces.size])
-    np.minimum.at(nearest, pieces, tally.nearest[: pieces.size])
-    is_rooted[0] = False
-    loose = ~is_rooted & (voxels > 0)
-    loose[0] = False
-    order = np.argsort(-voxels[loose], kind="stable")
-    volume_um3 = voxels[loose][order].astype(np.float64) * stack.voxel_um3
-    return is_rooted, Isolated(volume_um3, np.maximum(nearest[loose][order], 0.0) * stack.depth_um)
-
-
-def _replayed(
-    stack: Stack, faces: Interfaces, pieces: NDArray[np.int64], is_rooted: NDArray[np.bool_]
-) -> Iterator[tuple[int, NDArray[np.bool_]]]:
-    """Second pass: yield the rooted lithium beyond the interface, plane by plane."""
-    replay = Replay(stack.shape, pieces)
-    for first, slab in stack.slabs():
-        for index, plane in enumerate(slab, start=first):
-            numbers = replay.number(plane == Phase.LITHIUM)
-            yield index, is_rooted[numbers] & (index > faces.near_px)
+    growth = trace_growth(stack, faces) if growth is None else growth
+    deepest = growth.deepest_px
+    depth = np.where(np.isfinite(deepest), deepest + 0.5 - faces.near_px, 0.0)
+    is_deep = depth > faces.tolerance_px
+    depth = np.where(is_deep, depth, 0.0)
+    crossed = np.minimum(depth / (faces.far_px - faces.near_px), 1.0)
+    return Penetration(
+        depth_um=(depth * stack.depth_um).astype(np.float32),
+        column_um=(growth.voxels * stack.depth_um).astype(np.float32),
+        max_depth_um=float(depth.max() * stack.depth_um),
+        volume_um3=float(growth.voxels.sum() * stack.voxel_um3),
+        electrolyte_crossed=float(crossed.max()),
+        is_shorted=bool((is_deep & (deepest >= faces.far_px - 1)).any()),
+        film_volume_um3=growth.film_voxels * stack.voxel_um3,
+        tolerance_um=faces.tolerance_px * stack.depth_um,
+        isolated=growth.isolated,
+    )

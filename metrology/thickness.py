@@ -52,6 +52,8 @@ def check_phases(labels: Array) -> None:
     ValueError
         If a value is unknown.
     """
+    if int((labels + labels.dtype.type(1)).max()) <= LAST_PHASE + 1:  # 255 turns over to 0
+        return
     unknown = (labels > LAST_PHASE) & (labels != NOT_LABELLED)
     if bool(unknown.any()):
         value, count = int(labels[unknown][0]), int(unknown.sum())

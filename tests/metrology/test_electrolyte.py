@@ -3,7 +3,7 @@ import pytest
 
 from xelith.materials import Phase
 from xelith.metrology.electrolyte import inspect_electrolyte
-from xelith.metrology.penetration import find_interfaces
+from xelith.metrology.interfaces import find_interfaces
 from xelith.metrology.stack import Stack
 
 C, V, LI, SE = (int(Phase[n]) for n in ("COLLECTOR", "VOID", "LITHIUM", "ELECTROLYTE"))

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from xelith.materials import Phase
+from xelith.metrology.interfaces import find_interfaces
 from xelith.metrology.ligament import narrowest_ligament
-from xelith.metrology.penetration import find_interfaces
 from xelith.metrology.stack import Stack
 
 C, V, LI, SE = (int(Phase[n]) for n in ("COLLECTOR", "VOID", "LITHIUM", "ELECTROLYTE"))

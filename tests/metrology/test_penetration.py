@@ -3,7 +3,9 @@ import pytest
 from scipy import ndimage
 
 from xelith.materials import Phase
-from xelith.metrology.penetration import find_interfaces, grown_lithium, measure_penetration
+from xelith.metrology.growth import trace_growth
+from xelith.metrology.interfaces import find_interfaces
+from xelith.metrology.penetration import measure_penetration
 from xelith.metrology.stack import Stack
 
 C, LI, SE = int(Phase.COLLECTOR), int(Phase.LITHIUM), int(Phase.ELECTROLYTE)
@@ -163,8 +165,9 @@ def test_grown_lithium_is_cut_to_its_planes():
     labels[8:20, 10, 10] = LI
     labels[30, 3, 3] = LI
     stack = Stack(labels, 1.0)
-    first, grown = grown_lithium(stack, find_interfaces(stack))
-    assert (first, grown.shape) == (8, (12, 21, 21))
-    assert grown.sum() == 12
+    growth = trace_growth(stack, find_interfaces(stack), keep_volume=True)
+    assert (growth.first, growth.volume.shape) == (8, (12, 21, 21))
+    assert growth.volume.sum() == 12
     empty = Stack(cell(), 1.0)
-    assert grown_lithium(empty, find_interfaces(empty))[1].shape == (0, 21, 21)
+    assert trace_growth(empty, find_interfaces(empty), keep_volume=True).volume.shape == (0, 21, 21)
+    assert trace_growth(stack, find_interfaces(stack)).volume is None

@@ -1,0 +1,168 @@
+"""Everything that one label volume tells: frame, film, penetration and electrolyte in one call."""
+
+from dataclasses import dataclass, replace
+from math import cos
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Array
+from .deposit import UM2_PER_CM2, Deposit, deposit_statistics
+from .electrolyte import Electrolyte, inspect_electrolyte
+from .filaments import Filament, measure_filaments
+from .film import film_map
+from .frame import Frame, find_frame
+from .growth import trace_growth
+from .interfaces import TOLERANCE_STDS, Interfaces
+from .ligament import Ligament, narrowest_ligament
+from .penetration import Penetration, penetration_of
+from .stack import Side, Stack
+from .uniformity import Texture, texture
+from .voxels import VoxelSize
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """What one label volume tells of a cell.
+
+    Parameters
+    ----------
+    frame : Frame
+        Layers, electrode and tilt.
+    thickness_um : (n_y, n_x) array of float32
+        Film along the collector's normal, in µm; NaN off the electrode or not measured. The film is the lithium
+        on the anode's side of the interface.
+    unlabelled_um : (n_y, n_x) array of float32
+        Height of unlabelled voxels in each column, in µm: the most that the film may be short.
+    deposit : Deposit
+        The film in numbers.
+    texture : Texture or None
+        How even it is.
+    penetration : Penetration or None
+        Lithium beyond the interface; None where the labels hold no electrolyte.
+    in_electrolyte_um : float or None
+        Connected lithium beyond the interface over the area in view, in µm.
+    isolated_um : float or None
+        Unconnected lithium there over the area in view, in µm: an upper bound without a scan before charging.
+    ligament : Ligament or None
+        Shortest way left to the counter side; None if no way leads there, or the cell is shorted.
+    filament_count : int
+        Pieces of lithium grown deeper than the film's roughness.
+    filaments : tuple of Filament
+        The largest of them.
+    electrolyte : Electrolyte or None
+        Porosity, cracks and lost contact.
+    """
+
+    frame: Frame
+    thickness_um: NDArray[np.float32]
+    unlabelled_um: NDArray[np.float32]
+    deposit: Deposit
+    texture: Texture | None
+    penetration: Penetration | None
+    in_electrolyte_um: float | None
+    isolated_um: float | None
+    ligament: Ligament | None
+    filament_count: int
+    filaments: tuple[Filament, ...]
+    electrolyte: Electrolyte | None
+
+
+def survey(
+    labels: Array,
+    *,
+    voxel_um: VoxelSize,
+    axis: int | None = None,
+    anode: Side | None = None,
+    degree: int = 1,
+    mask: Array | None = None,
+    area_cm2: tuple[float, float] | None = None,
+    fractions: Array | None = None,
+) -> Survey:
+    """Measure a label volume from end to end.
+
+    Parameters
+    ----------
+    labels : (n_z, n_y, n_x) array of uint8
+        Values of `Phase`, 255 where not labelled. Read in slabs along the stack axis.
+    voxel_um : float or (3,) sequence of float
+        Edge of a cubic voxel, or the edges (z, y, x), in µm.
+    axis : int, optional
+        Stack axis; None finds it.
+    anode : {"low", "high"}, optional
+        End of the axis at which the anode lies; None finds it.
+    degree : int
+        1 for plane layers, 2 for a bent collector.
+    mask : (n_y, n_x) array of bool, optional
+        Columns of the electrode; None finds them.
+    area_cm2 : (area, std), optional
+        Area of the whole electrode and its standard deviation, in cm^2.
+    fractions : (n_z, n_y, n_x) array of float32, optional
+        Lithium fraction, unclipped, used for the film instead of the label lithium.
+
+    Returns
+    -------
+    Survey
+        All that was measured.
+
+    Raises
+    ------
+    TypeError
+        If labels are not uint8.
+    ValueError
+        If axis or anode cannot be told, no column holds a layer of the cell, or shapes differ.
+    """
+    frame = find_frame(labels, voxel_um=voxel_um, axis=axis, anode=anode, degree=degree, mask=mask, area_cm2=area_cm2)
+    stack = Stack(labels, voxel_um, frame.axis, frame.anode)
+    faces = interfaces_of(frame)
+    along, unlabelled = film_map(stack, None if faces is None else faces.near_px, fractions=fractions)
+    thickness = np.where(frame.electrode, frame.along_normal_um(along), np.float32(np.nan)).astype(np.float32)
+    deposit = deposit_statistics(
+        thickness, frame.electrode, voxel_um=voxel_um, axis=frame.axis, area_cm2=frame.area_cm2
+    )
+    deposit = replace(deposit, area_in_view_cm2=deposit.area_in_view_cm2 / cos(frame.tilt_rad))
+    grain = texture(thickness, frame.electrode, pixel_um=stack.pixel_um)
+    if faces is None:
+        return Survey(frame, thickness, unlabelled, deposit, grain, None, None, None, None, 0, (), None)
+    growth = trace_growth(stack, faces, keep_volume=True)
+    depth = penetration_of(stack, faces, growth=growth)
+    area_um2 = frame.area_in_view_cm2 * UM2_PER_CM2
+    edges = (stack.depth_um, *stack.pixel_um)
+    count, filaments = measure_filaments(growth.kept(), voxel_um=edges)
+    return Survey(
+        frame=frame,
+        thickness_um=thickness,
+        unlabelled_um=unlabelled,
+        deposit=deposit,
+        texture=grain,
+        penetration=depth,
+        in_electrolyte_um=depth.volume_um3 / area_um2,
+        isolated_um=depth.isolated_volume_um3 / area_um2,
+        ligament=narrowest_ligament(stack, faces, growth=growth),
+        filament_count=count,
+        filaments=filaments,
+        electrolyte=inspect_electrolyte(stack, faces, electrode=frame.electrode),
+    )
+
+
+def interfaces_of(frame: Frame) -> Interfaces | None:
+    """Return the electrolyte's surfaces of a frame, as penetration needs them.
+
+    Parameters
+    ----------
+    frame : Frame
+        Layers of a cell.
+
+    Returns
+    -------
+    Interfaces or None
+        None where the labels hold no electrolyte.
+    """
+    if frame.interface is None or frame.counter is None:
+        return None
+    return Interfaces(
+        frame.interface.heights_px(),
+        frame.counter.heights_px(),
+        TOLERANCE_STDS * frame.interface.std_px,
+        frame.electrode,
+    )

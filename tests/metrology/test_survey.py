@@ -1,0 +1,122 @@
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from xelith.materials import NOT_LABELLED, Phase
+from xelith.metrology.inventory import Amount, balance
+from xelith.metrology.survey import survey
+
+OUT, V, LI, K, SE, C = (int(Phase[n]) for n in ("OUTSIDE", "VOID", "LITHIUM", "CARBON", "ELECTROLYTE", "COLLECTOR"))
+
+
+def process_three(seed=0, n=72, film=14.0, filaments=6):
+    """A round cell: collector, rough film, carbon, electrolyte with a filament here and there, collector."""
+    rng = np.random.default_rng(seed)
+    z, y, x = np.mgrid[:96, :n, :n]
+    relief = ndimage.gaussian_filter(rng.normal(size=(n, n)), 4)
+    relief = film + 1.5 * relief / relief.std()
+    labels = np.full(z.shape, SE, np.uint8)
+    labels[z < 8 + film + 10] = K
+    labels[z < 8 + relief] = LI
+    labels[z < 8] = C
+    labels[z >= 92] = C
+    for _ in range(filaments):
+        r, c = rng.integers(n // 3, 2 * n // 3, 2)
+        labels[20 : 32 + rng.integers(8, 30), r : r + 2, c : c + 2] = LI
+    labels[70:73, 30:33, 30:33] = LI
+    labels[np.hypot(y - (n - 1) / 2, x - (n - 1) / 2) > n / 2 - 3] = OUT
+    return labels
+
+
+def test_all_of_a_cell_in_one_call():
+    labels = process_three()
+    found = survey(labels, voxel_um=0.5)
+    assert (found.frame.axis, found.frame.anode) == (0, "low")
+    index = np.arange(96)[:, None, None]
+    inside = found.frame.electrode
+    truth_um = ((labels == LI) & (index < 32)).sum(0)[inside].mean() * 0.5
+    assert found.deposit.mean_thickness_um == pytest.approx(truth_um, rel=1e-5)
+    assert np.isnan(found.thickness_um[~inside]).all()
+    assert found.texture.sq_um > 0
+    assert found.isolated_um == pytest.approx(27 * 0.125 / (inside.sum() * 0.25))
+    deep = ((labels == LI) & (index >= 32)).sum() - 27
+    assert found.in_electrolyte_um == pytest.approx(deep * 0.125 / (inside.sum() * 0.25))
+    assert 1 <= found.filament_count <= 6
+    assert found.ligament.length_um < 60 * 0.5
+    assert found.electrolyte.porosity == 0
+    assert found.frame.area_cm2 == pytest.approx(np.pi * (33 * 0.5) ** 2 * 1e-8, rel=0.03)
+    assert found.deposit.area_cm2 == found.frame.area_cm2
+
+
+def test_no_lithium_is_counted_twice():
+    labels = process_three(seed=3)
+    found = survey(labels, voxel_um=1.0)
+    total = found.deposit.mean_thickness_um + found.in_electrolyte_um + found.isolated_um
+    assert total == pytest.approx((labels == LI).sum() / found.frame.electrode.sum(), rel=1e-5)
+    terms = {"film": found.deposit.mean_thickness_um, "in_electrolyte": found.in_electrolyte_um}
+    assert balance(None, **{k: Amount(v, 0.5) for k, v in terms.items()}).finding == "film"
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_orientation_changes_no_number(axis):
+    labels = process_three(seed=4)
+    upright = survey(labels, voxel_um=1.0)
+    turned = survey(np.moveaxis(labels[::-1], 0, axis), voxel_um=1.0)
+    assert turned.frame.anode == "high"
+    assert turned.deposit == upright.deposit
+    assert turned.penetration.volume_um3 == upright.penetration.volume_um3
+    assert turned.ligament.length_um == pytest.approx(upright.ligament.length_um)
+    assert turned.filament_count == upright.filament_count
+
+
+def test_doubling_the_voxel_scales_every_length():
+    labels = process_three(seed=5)
+    small, large = (survey(labels, voxel_um=v) for v in (0.5, 1.0))
+    assert large.deposit.mean_thickness_um == pytest.approx(2 * small.deposit.mean_thickness_um)
+    assert large.penetration.max_depth_um == pytest.approx(2 * small.penetration.max_depth_um)
+    assert large.penetration.volume_um3 == pytest.approx(8 * small.penetration.volume_um3)
+    assert large.ligament.length_um == pytest.approx(2 * small.ligament.length_um, rel=1e-5)
+    assert large.penetration.electrolyte_crossed == pytest.approx(small.penetration.electrolyte_crossed)
+    lengths = [[f.length_um for f in s.filaments] for s in (small, large)]
+    np.testing.assert_allclose(lengths[1], 2 * np.array(lengths[0]), rtol=1e-6)
+
+
+def test_uncharged_cell_measures_nothing():
+    labels = process_three()
+    labels[labels == LI] = K
+    found = survey(labels, voxel_um=0.5)
+    assert found.deposit.mean_thickness_um == 0
+    assert found.deposit.coverage == 0
+    assert (found.in_electrolyte_um, found.isolated_um, found.filament_count) == (0, 0, 0)
+    assert found.penetration.max_depth_um == 0
+
+
+def test_cell_without_electrolyte_has_a_film_and_no_depth():
+    labels = process_three()
+    labels[labels == SE] = NOT_LABELLED
+    found = survey(labels, voxel_um=0.5, axis=0, anode="low")
+    assert found.penetration is None
+    assert found.in_electrolyte_um is None
+    assert np.isnan(found.thickness_um).all()  # most of each column is not labelled
+    assert found.deposit.mean_thickness_um is None
+
+
+def test_empty_volumes_are_refused():
+    with pytest.raises(ValueError, match="no voxel"):
+        survey(np.zeros((0, 4, 4), np.uint8), voxel_um=1.0)
+    with pytest.raises(ValueError, match="no stack axis stands out"):
+        survey(np.full((8, 8, 8), LI, np.uint8), voxel_um=1.0)
+
+
+def test_volume_on_disk_gives_the_same_numbers(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    labels = process_three(seed=6)
+    stored = zarr.create_array(tmp_path / "labels.zarr", shape=labels.shape, dtype=labels.dtype, chunks=(16, 32, 32))
+    stored[:] = labels
+    whole, lazy = survey(labels, voxel_um=0.5), survey(stored, voxel_um=0.5)
+    assert lazy.deposit == whole.deposit
+    assert lazy.texture == whole.texture
+    assert lazy.ligament == whole.ligament
+    assert lazy.filaments == whole.filaments
+    np.testing.assert_array_equal(lazy.penetration.depth_um, whole.penetration.depth_um)
+    assert lazy.electrolyte.porosity == whole.electrolyte.porosity
