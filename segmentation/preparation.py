@@ -29,6 +29,7 @@ from .unmixing import shares
 logger = logging.getLogger(__name__)
 
 MAX_SAMPLE_VOXELS = 8_000_000
+FEW_ROWS = 8
 DENSE_REACH = 3
 """Voxels around the electrolyte that it may be blurred into."""
 
@@ -83,6 +84,7 @@ def prepare(
     start = {s: _start(expected[s], seen[s]) for s in scans}
     sample = _sample({s: volumes[s] for s in scans}, rows, bore, _halfway(start[scans[0]], seen[scans[0]]))
     found = measure_levels([sample], start, draft.light_phases)
+    _check_levels(found, start)
     levels = {s: {**start[s], **_dense_level(seen[s]), **found.levels[s]} for s in scans}
     draft = replace(
         draft,
@@ -175,17 +177,18 @@ def _bore(volume: Array, electrolyte: Surface | None, guess: Bore, given_px: flo
 
 
 def _light_rows(n_z: int, collector: Surface | None, electrolyte: Surface | None) -> NDArray[np.intp]:
+    """Rows clear of dense layers; where a rough electrolyte leaves few, those that it covers less than half."""
     rows = np.arange(n_z)
-    light = np.ones(n_z, dtype=bool)
-    for surface in (collector, electrolyte):
-        if surface is not None:
-            light &= surface.depth(rows) < -surface.guard - 0.5
-    if light.sum() < 3:
+    clear = np.ones(n_z, dtype=bool) if collector is None else collector.depth(rows) < -collector.guard - 0.5
+    if electrolyte is not None:
+        strictly = clear & (electrolyte.depth(rows) < -electrolyte.guard - 0.5)
+        clear = strictly if strictly.sum() >= FEW_ROWS else clear & (electrolyte.depth(rows) < -0.5)
+    if clear.sum() < 3:
         raise ValueError(
-            f"only {int(light.sum())} rows lie clear of collector and electrolyte; lithium and carbon need at "
+            f"only {int(clear.sum())} rows lie clear of collector and electrolyte; lithium and carbon need at "
             "least 3: extend the rows of the scan, or check the layers of the cell"
         )
-    return rows[light]
+    return rows[clear]
 
 
 def _with_outer_radius(volumes: Mapping[str, Array], scans: list[str], rows: NDArray[np.intp], bore: Bore) -> Bore:
@@ -234,6 +237,18 @@ def _sample(volumes: Mapping[str, Array], rows: NDArray[np.intp], bore: Bore, ha
     mask = np.broadcast_to(within, next(iter(read.values())).shape)
     dense = gaussian_within(sum(read.values()) / np.float32(len(read)), mask, 1.0) > halfway
     return Sample(read, mask & ~dilate(dense, DENSE_REACH))
+
+
+def _check_levels(found: Levels, start: Mapping[str, Mapping[Phase, float]]) -> None:
+    """Refuse levels that no phase between the layers can have: something dense was taken for light."""
+    for scan, levels in found.levels.items():
+        brightest = max(start[scan][phase] for phase in levels)
+        for phase, mu in levels.items():
+            if abs(mu - start[scan][phase]) > brightest:
+                raise ValueError(
+                    f"{phase.name.lower()} reads {mu:.3g} cm^-1 in {scan} where {start[scan][phase]:.3g} are expected: "
+                    "check the cell's layers and materials, and that its rows are all in view"
+                )
 
 
 def _separability(

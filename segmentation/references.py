@@ -24,6 +24,9 @@ WALL_VOXELS = 3
 WALL_CHANGE = 0.15
 """Change of µ, as a share of it, at which the inner wall of the casing ends."""
 
+THINNEST_RINGS = 3
+"""A wall of fewer voxels than this between its blurred edges is not read."""
+
 PLAUSIBLE = (0.4, 2.5)
 """Measured over expected µ of casing and electrolyte; outside of it the volume is not in cm^-1."""
 
@@ -120,16 +123,16 @@ def find_references(
 
 
 def _wall_rings(profile: NDArray[np.float64], bore: Bore) -> NDArray[np.intp]:
-    """Distances from the axis, in voxels, that lie well within the inner wall."""
+    """Distances from the axis, in voxels, that lie well within the inner wall; none where it is too thin."""
     first = math.ceil(bore.radius_px + 1.5)
     last = min(math.floor(bore.outer_radius_px - 1.5), profile.size) if bore.outer_radius_px else profile.size
     wall = profile[first:last]
-    if wall.size < 2:
+    if wall.size < THINNEST_RINGS:
         return np.array([], dtype=np.intp)
-    level = wall[:3].max()
+    level = wall[:THINNEST_RINGS].max()
     leaves = np.flatnonzero(np.abs(wall - level) > WALL_CHANGE * abs(level))
-    leaves = leaves[leaves > 2]
-    return first + np.arange(max(int(leaves[0]) - 1 if leaves.size else wall.size, 2))
+    rings = int(leaves[0]) if leaves.size else wall.size
+    return first + np.arange(rings if rings >= THINNEST_RINGS else 0)
 
 
 def _around(expected: Expected, values: NDArray[np.float64]) -> dict[Phase, Reference]:

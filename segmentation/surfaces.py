@@ -192,7 +192,7 @@ def dense_surface(transmission: Array, *, end: End, start: float, limit: float) 
     inside = float(np.median(towards[min(crossing + ROUGH_REACH, towards.size - 1) :][:LEVEL_ROWS]))
     below = np.flatnonzero(towards[first:] < 0.5 * (light + inside))
     crossing = first + int(below[0]) if below.size else crossing
-    return _measured(profile, end, crossing, ROUGH_REACH, ROUGH_SEEN)
+    return _measured(profile, end, crossing, ROUGH_REACH, ROUGH_SEEN, first)
 
 
 def profile_from_volume(volume: Array, *, centre_yx: tuple[float, float], radius_px: float, voxel_um: float) -> Array:
@@ -242,18 +242,20 @@ def _towards(profile: NDArray[np.float64], end: End) -> NDArray[np.float64]:
     return profile if end == "high" else profile[::-1]
 
 
-def _measured(profile: NDArray[np.float64], end: End, crossing: int, reach: int, seen: float) -> Surface:
-    """Add up the uncovered shares of the rows around `crossing`, counted towards `end`."""
+def _measured(
+    profile: NDArray[np.float64], end: End, crossing: int, reach: int, seen: float, lightest: int = 0
+) -> Surface:
+    """Add up the uncovered shares of the rows around `crossing`, counted towards `end`, from `lightest` on."""
     towards = _towards(profile, end)
     n = towards.size
-    before = towards[max(crossing - reach - LEVEL_ROWS, 0) : max(crossing - reach + 1, 1)]
+    first, stop = max(crossing - reach, lightest), min(crossing + reach, n)
+    before = towards[max(first - LEVEL_ROWS, lightest) : first + 1]
     after = towards[min(crossing + reach - 1, n - 1) : crossing + reach + LEVEL_ROWS]
     light, dense = float(np.median(before)), float(np.median(after))
-    first, stop = max(crossing - reach, 0), min(crossing + reach, n)
     share = (light - towards[first:stop]) / (light - dense)
     z = first - 0.5 + float((1.0 - share).sum())
     noise = float(np.std(before) / np.sqrt(before.size)) + float(np.std(after) / np.sqrt(after.size))
-    std = max(noise / (light - dense) * np.sqrt(stop - first), 1e-3)
+    std = max(float(noise / (light - dense) * np.sqrt(stop - first)), 1e-3)
     least = max(seen, 3.0 * float(np.std(before)) / (light - dense))
     touched, open_rows = np.flatnonzero(share > least), np.flatnonzero(share < 1.0 - least)
     guard = int(np.clip(np.ceil(z - (first + touched[0] - 0.5)) if touched.size else 1, 1, reach + 1)) + 1

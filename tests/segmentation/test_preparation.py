@@ -124,3 +124,10 @@ def test_a_stack_without_light_rows_is_refused(small_cell):
     image = np.concatenate([cell.transmission["xenon"][:9], cell.transmission["xenon"][48:]])
     with pytest.raises(ValueError, match="rows lie clear of collector and electrolyte"):
         prepare(volumes, CellLayout(), voxel_um=2.0, expected=cell.expected, transmission={"xenon": image})
+
+
+def test_a_dense_layer_taken_for_carbon_is_refused(small_cell):
+    cell = small_cell(seed=9)
+    layout = CellLayout((Phase.COLLECTOR, Phase.LITHIUM, Phase.CARBON), inner_diameter_um=BORE_UM)
+    with pytest.raises(ValueError, match="check the cell's layers and materials"):
+        prepared(cell, layout=layout)

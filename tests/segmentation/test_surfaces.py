@@ -76,6 +76,12 @@ def test_the_electrolyte_is_found_from_the_light_rows(end):
     assert dense_surface(np.full(80, 0.9), end=end, start=40.0, limit=0.5) is None
 
 
+def test_a_thin_light_layer_keeps_the_collector_out_of_the_electrolytes_surface():
+    profile = layered([21.7, 30.2], [0.12, 0.93, 1e-5], blur=0.5)
+    surface = dense_surface(profile, end="low", start=float(np.argmax(profile)), limit=0.5)
+    assert surface.z == pytest.approx(21.7, abs=0.05)
+
+
 def test_covered_shares_add_up_to_the_place_of_the_surface():
     surface = collector_surface_from_transmission(layered([12.3, 60.4], [0.12, 0.93, 1e-5]))
     covered = surface.covered(np.arange(80))
