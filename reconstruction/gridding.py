@@ -82,9 +82,8 @@ class Kernel:
         (n,) array of float64
             In cells.
         """
-        nodes, weights = np.polynomial.legendre.leggauss(64)
-        nodes, weights = nodes * TAPS / 2, weights * TAPS / 2
-        return np.cos(2 * np.pi * position[:, None] * nodes) @ (self.values(nodes) * weights)
+        root = np.sqrt(self.shape**2 - (np.pi * TAPS * position) ** 2 + 0j)
+        return TAPS / np.i0(self.shape) * (np.sinh(root) / root).real
 
     def polynomials(self) -> NDArray[np.float32]:
         """Return polynomials that stand for the kernel, for the taps along one axis and along the other.
@@ -96,12 +95,11 @@ class Kernel:
         flat (DEGREE + 1, 2 HALF) array of float32
             Highest power first; 0 in lanes without a tap.
         """
-        table = np.zeros((DEGREE + 1, 2 * HALF))
         nodes = np.cos(np.pi * (np.arange(64) + 0.5) / 64)
-        for i in range(TAPS):
-            values = self.values((nodes + 1) / 2 + i - TAPS / 2)
-            fit = np.polynomial.chebyshev.chebfit(nodes, values, DEGREE)
-            table[:, i] = table[:, HALF + i] = np.polynomial.chebyshev.cheb2poly(fit)[::-1]
+        values = self.values((nodes[:, None] + 1) / 2 + np.arange(TAPS) - TAPS / 2)
+        fit = np.linalg.lstsq(np.vander(nodes, DEGREE + 1), values)[0]
+        table = np.zeros((DEGREE + 1, 2 * HALF))
+        table[:, :TAPS] = table[:, HALF : HALF + TAPS] = fit
         return table.ravel().astype(np.float32)
 
 
