@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Block
-from ..reconstruction import flat_field
+from ..reconstruction import flat_field, rings
 from ..reconstruction.artefacts import bad_pixels, remove_zingers
 from ..reconstruction.fbp import fbp
 from ..reconstruction.fdk import detector_rows, fdk
@@ -295,10 +295,10 @@ def reconstruct_cone_slab(
 
 
 def _without_rings(sinograms: Image, step: Rings) -> Image:
-    from ..reconstruction import rings
-
     if step.method == "mean":
         return rings.remove_mean(sinograms, size=step.size)
     if step.method == "sorting":
         return rings.remove_sorting(sinograms, size=step.size)
+    if step.method == "wavelet":
+        return rings.remove_wavelet(sinograms)
     return rings.remove_all(sinograms, size=step.size)

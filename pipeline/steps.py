@@ -47,9 +47,9 @@ class Rings(Step):
     """Remove stripes that run along the angle axis of a sinogram, which become rings in a slice."""
 
     step: Literal["rings"] = "rings"
-    method: Literal["sorting", "mean", "all"] = Field(
+    method: Literal["sorting", "mean", "all", "wavelet"] = Field(
         "sorting",
-        description="sorting: Vo 2018 algorithm 3; mean: column mean; all: large and dead stripes too",
+        description="sorting: Vo 2018; mean: column mean; all: large and dead stripes too; wavelet: Münch 2009",
     )
     size: int = Field(21, ge=3, le=301, description="width of the median over columns, in pixels")
     reads: ClassVar[Layout] = Layout.SINOGRAMS
