@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ScanError
+from .hdf_heaps import check_heaps
 
 HDF_FAULTS = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError)
 """What h5py raises on damaged files."""
@@ -22,13 +23,15 @@ MAX_VECTOR = 2**24
 MAX_TEXT = 2**16
 
 
-def open_hdf(path: Path) -> h5py.File:
+def open_hdf(path: Path, *, check: bool = False) -> h5py.File:
     """Open an HDF5 file for reading.
 
     Parameters
     ----------
     path : Path
         The file.
+    check : bool
+        True looks for the damage that would keep the library busy for ever when it reads texts.
 
     Returns
     -------
@@ -44,6 +47,8 @@ def open_hdf(path: Path) -> h5py.File:
     """
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; check the name and that the disk is mounted")
+    if check:
+        check_heaps(path)
     try:
         return h5py.File(path, "r", locking=False)
     except HDF_FAULTS as error:
@@ -82,7 +87,7 @@ class LinkedHdf(AbstractContextManager["LinkedHdf"]):
         self.refused: dict[str, str] = {}
         self.dangling: dict[str, str] = {}
         self._stack = ExitStack()
-        self._files = {path.resolve(): self._stack.enter_context(open_hdf(path))}
+        self._files = {path.resolve(): self._stack.enter_context(open_hdf(path, check=True))}
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -152,7 +157,7 @@ class LinkedHdf(AbstractContextManager["LinkedHdf"]):
             return None
         if target not in self._files:
             try:
-                self._files[target] = self._stack.enter_context(open_hdf(target))
+                self._files[target] = self._stack.enter_context(open_hdf(target, check=True))
             except (FileNotFoundError, ScanError):
                 self.dangling[origin] = str(target)
                 return None
