@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 EXPECTED_COLOUR = "#0072b2"
 MEASURED_COLOUR = "#d55e00"
-LEAST_SHARE = 1e-3
-"""Where the logarithmic axes of grey values begin, in per cent."""
+DECADES = 3.5
+"""Height of the logarithmic axis of all grey values."""
 
 
 def thickness_histogram_figure(
@@ -97,18 +97,21 @@ def histogram_figure(sample: Sample, *, expected: ExpectedMu, limits: tuple[floa
     Returns
     -------
     matplotlib.figure.Figure
-        Share of voxels per bin in per cent (logarithmic) against µ in cm^-1.
+        Share of voxels per bin in per cent against µ in cm^-1; the whole range has a logarithmic axis.
     """
     whole = _whole_range(sample, expected)
     ranges = [whole] if whole[1] - whole[0] < 2 * (limits[1] - limits[0]) else [whole, limits]
     figure = new_figure(1.2 + 2.1 * len(ranges))
     for place, (low, high) in enumerate(ranges, 1):
         axes = figure.add_subplot(len(ranges), 1, place)
-        for name, colour, edges, share in phase_shares(sample, (low, high)):
+        shares = phase_shares(sample, (low, high))
+        for name, colour, edges, share in shares:
             axes.stairs(share, edges, fill=True, color=colour, alpha=0.75, label=name)
             axes.stairs(share, edges, color=INK, linewidth=0.5)
-        axes.set_yscale("log")
-        axes.set(xlim=(low, high), ylim=(LEAST_SHARE, None), xlabel=MU_LABEL, ylabel="share of voxels (%)")
+        axes.set(xlim=(low, high), xlabel=MU_LABEL, ylabel="share of voxels (%)")
+        if place < len(ranges):  # beside the peaks of the dense phases, the whole range needs decades
+            highest = max((float(share.max()) for *_, share in shares), default=1.0) or 1.0
+            axes.set(yscale="log", ylim=(highest * 10**-DECADES, 2 * highest))
         _mark_expected(axes, expected, (low, high))
     handles, names = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
@@ -201,7 +204,7 @@ def _balance_bar(axes: "Axes", place: int, row: BalanceRow) -> None:
     axes.annotate(text, (end, place), (7, 0), textcoords="offset points", va="center", fontsize=9, **style)
 
 
-def name_levels(values: Sequence[float], limits: tuple[float, float]) -> list[int]:
+def name_levels(values: Sequence[float], limits: tuple[float, float], *, width: float = 0.16) -> list[int]:
     """Stack the names of neighbouring marks so that they do not overlap.
 
     Parameters
@@ -209,17 +212,20 @@ def name_levels(values: Sequence[float], limits: tuple[float, float]) -> list[in
     values : sequence of float
         Places of the marks, ascending.
     limits : (float, float)
-        Ends of the axis; marks nearer than 16 % of it are stacked.
+        Ends of the axis.
+    width : float
+        Width of a name as a share of the axis, dimensionless.
 
     Returns
     -------
     list of int
-        Line of each name, 0 next to the axis.
+        Line of each name, 0 next to the axis: the lowest that no near name has.
     """
+    reach = width * (limits[1] - limits[0])
     levels: list[int] = []
-    for place, value in enumerate(values):
-        near = place > 0 and value - values[place - 1] < 0.16 * (limits[1] - limits[0])
-        levels.append(levels[-1] + 1 if near else 0)
+    for value in values:
+        taken = {level for level, other in zip(levels, values, strict=False) if value - other < reach}
+        levels.append(next(level for level in range(len(levels) + 1) if level not in taken))
     return levels
 
 
@@ -237,7 +243,7 @@ def _mark_expected(axes: "Axes", expected: ExpectedMu, limits: tuple[float, floa
     """Mark each expected µ by a line, its range by a band, its name above in steps so that names stay apart."""
     known = sorted((float(e["mu_per_cm"]), name, e) for name, e in expected.items() if is_number(e.get("mu_per_cm")))
     known = [(mu, name, entry) for mu, name, entry in known if limits[0] <= mu <= limits[1]]
-    levels = name_levels([mu for mu, _, _ in known], limits)
+    levels = name_levels([mu for mu, _, _ in known], limits, width=0.25)
     for level, (mu, name, entry) in zip(levels, known, strict=True):
         axes.axvline(mu, color=INK, linewidth=0.9, linestyle="--")
         if is_number(entry.get("low")) and is_number(entry.get("high")):

@@ -3,6 +3,7 @@
 import io
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -21,6 +22,8 @@ WIDTH_IN = 4.6
 MU_LABEL = "µ (cm⁻¹)"
 THICKNESS_COLOURS = "cividis"
 INK = "#1a1a1a"
+UNMEASURED: Mapping[str, Any] = MappingProxyType({"facecolor": "#e6e6e6", "hatch": "////", "edgecolor": "#b3b3b3"})
+"""How the ground is drawn where there is no value."""
 
 ExpectedMu = Mapping[str, Mapping[str, Any]]
 """Phase name to {"mu_per_cm", "low", "high"}, in cm^-1."""
@@ -118,6 +121,7 @@ def fraction_figure(plane: Slice) -> "Figure":
         Axes in µm, with a colour bar from 0 to 1.
     """
     figure, axes, extent = _plane_axes(plane)
+    axes.patch.set(**UNMEASURED)
     image = axes.imshow(plane.values, cmap=THICKNESS_COLOURS, vmin=0, vmax=1, extent=extent)
     _colour_bar(figure, axes, image, "lithium (1 = all)", _extend(plane.values, (0, 1)))
     return figure
@@ -140,7 +144,7 @@ def thickness_figure(map_um: NDArray[Any], *, voxel_um: tuple[float, float]) -> 
     """
     height_um, width_um = (n * v for n, v in zip(map_um.shape, voxel_um, strict=True))
     figure, axes = _image_axes(height_um / width_um)
-    axes.patch.set(facecolor="#e6e6e6", hatch="////", edgecolor="#b3b3b3")
+    axes.patch.set(**UNMEASURED)
     low, high = thickness_limits(map_um)
     extent = (0.0, width_um, height_um, 0.0)
     options: dict[str, Any] = {"extent": extent, "interpolation": "nearest", "cmap": THICKNESS_COLOURS}

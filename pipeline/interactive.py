@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .charts import EXPECTED_COLOUR, LEAST_SHARE, MEASURED_COLOUR, name_levels, phase_shares, thickness_shares
+from .charts import EXPECTED_COLOUR, MEASURED_COLOUR, name_levels, phase_shares, thickness_shares
 from .figures import INK, ExpectedMu, thickness_limits
 from .overview import Sample
 from .quantities import is_number
@@ -124,17 +124,11 @@ def histogram_chart(sample: Sample, *, expected: ExpectedMu, limits: tuple[float
     traces = [
         _bars(edges, share, name, colour, name + " %{x:.2f} cm⁻¹: %{y:.3f} %") for name, colour, edges, share in shares
     ]
-    highest = max((float(share.max()) for *_, share in shares), default=0.0)
+    window = [s[(limits[0] <= e[:-1]) & (e[1:] <= limits[1])].max(initial=0) for *_, e, s in shares]
     known = [(e["mu_per_cm"], name, INK) for name, e in expected.items() if is_number(e.get("mu_per_cm"))]
     layout = {
         "xaxis": {"title": {"text": "µ (cm⁻¹)"}, "range": list(limits)},
-        "yaxis": {
-            "title": {"text": "share of voxels (%)"},
-            "type": "log",
-            "dtick": 1,
-            "exponentformat": "power",
-            "range": [np.log10(LEAST_SHARE), np.log10(max(2 * highest, 10 * LEAST_SHARE))],
-        },
+        "yaxis": {"title": {"text": "share of voxels (%)"}, "range": [0, 1.15 * float(max(window, default=0)) or 1]},
         "legend": {"orientation": "h", "y": -0.25},
         **_lines(known, limits),
     }

@@ -44,7 +44,7 @@ def name_and_unit(key: str) -> tuple[str, str]:
     """
     for ending, unit in UNITS.items():
         if key.endswith(ending):
-            words = key if key == ending else key[: -len(ending)]
+            words = "time taken" if key == "seconds" else key.removesuffix(ending)
             return words.replace("_", " ").strip(), unit
     return key.replace("_", " ").replace("-", " "), ""
 
@@ -84,14 +84,18 @@ def quantity(value: Any, std: Any = None, unit: str = "") -> str:
     value : float or (float, float) or None
         The value, an interval, or None where nothing was measured.
     std : float, optional
-        Standard deviation in the same unit; it decides the decimals, showing two digits of its own.
+        Standard deviation in the same unit; it decides the decimals, by the rule of the Particle Data Group [1]_.
     unit : str
         Unit, empty for a share.
 
     Returns
     -------
     str
-        For instance "64.7 ± 1.2 µm", "0.0 to 3.1 µm" or "not measured".
+        For instance "64.7 ± 1.2 µm", "0.00 to 3.10 µm" or "not measured".
+
+    References
+    ----------
+    .. [1] Particle Data Group, Review of Particle Physics (2024), Introduction, section 5.3.
     """
     if is_interval(value):
         low, high = (number(v, decimals=_decimals(max(map(abs, value)))) for v in value)
@@ -100,7 +104,7 @@ def quantity(value: Any, std: Any = None, unit: str = "") -> str:
         return NOT_MEASURED
     if not is_number(std) or std <= 0 or abs(value) >= 1e5:
         return f"{number(value)} {unit}".rstrip()
-    decimals = min(max(1 - math.floor(math.log10(std)), 0), 6)
+    decimals = _decimals_of_std(std)
     return f"{number(value, decimals=decimals)} ± {number(std, decimals=decimals)} {unit}".rstrip()
 
 
@@ -154,6 +158,14 @@ def is_interval(value: Any) -> bool:
         True for a list or tuple of two finite numbers.
     """
     return isinstance(value, (list, tuple)) and len(value) == 2 and all(is_number(v) for v in value)
+
+
+def _decimals_of_std(std: float) -> int:
+    """Decimals by the rule of the Particle Data Group: two digits of a std that starts below 3.55, else one."""
+    exponent = math.floor(math.log10(std))
+    lead = std / 10**exponent
+    digits = 1 if 3.55 <= lead < 9.5 else 2
+    return min(max(digits - 1 - exponent - (lead >= 9.5), 0), 6)
 
 
 def _decimals(size: float) -> int:

@@ -17,7 +17,7 @@ from .. import __version__
 from .image_group import ImageGroup, open_image, open_labels
 from .overview import Sample, Slice, central_slices, draw_sample, slices_at
 from .quantities import NOT_MEASURED, is_number, number, percent, quantity
-from .report_facts import budget_rows, contrast_rows, facts, notes, phase_rows, quality_tables
+from .report_facts import budget_rows, contrast_table, facts, notes, phase_rows, quality_tables
 from .store import write_text
 from .summary import TERMS, balance_rows, balance_table, deposit_rows, section, verdict_text
 
@@ -178,7 +178,7 @@ def _context(run: _Run) -> dict[str, Any]:
     closure = percent(balance.get("closure"), balance.get("closure_std"))
     return {
         "sample": run.sample,
-        "started": str(section(results, "provenance").get("started") or "").replace("T", " "),
+        "started": str(section(results, "provenance").get("started") or "").replace("T", " ").replace("+00:00", " UTC"),
         "verdict_class": verdict if verdict in VERDICT_MARKS else "not-measured",
         "verdict_mark": VERDICT_MARKS.get(verdict, "–"),
         "verdict": f"Lithium balance: {verdict_text(results)}",
@@ -192,7 +192,7 @@ def _context(run: _Run) -> dict[str, Any]:
         "deposit": [{"key": k, "name": name, "text": text} for k, name, text in deposit_rows(results)],
         "coulometry": list(facts(_known(section(results, "coulometry")), "coulometry")),
         "quality": quality_tables(results),
-        "contrasts": contrast_rows(results),
+        "contrasts": contrast_table(results),
         "notes": notes(results),
         "provenance": [
             *facts(section(results, "provenance"), "provenance"),

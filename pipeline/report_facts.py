@@ -128,8 +128,8 @@ def phase_rows(results: dict[str, Any], gas: str) -> list[Row]:
     return rows
 
 
-def contrast_rows(results: dict[str, Any]) -> list[Row]:
-    """Return which phases the scans can tell apart.
+def contrast_table(results: dict[str, Any]) -> dict[str, list[Any]]:
+    """Return which phases each scan, and both together, can tell apart.
 
     Parameters
     ----------
@@ -138,23 +138,18 @@ def contrast_rows(results: dict[str, Any]) -> list[Row]:
 
     Returns
     -------
-    list of dict
-        "name" of the pair, "scans", "contrast" in cm^-1, "text" with d' and verdict.
+    dict
+        "scans", the columns, and "rows" of "name" (the pair) and "texts" (d' and verdict, one a column).
     """
-    rows = []
+    found: dict[str, dict[str, str]] = {}
     for pair in _records(results, "separability"):
-        contrast = pair.get("contrast_per_cm")
-        values = contrast if isinstance(contrast, list) else [contrast]
+        name, scans = f"{pair.get('first')} and {pair.get('second')}", pair.get("scans")
         apart = f"{number(pair['d_prime'])}, " if is_number(pair.get("d_prime")) else ""
-        rows.append(
-            {
-                "name": f"{pair.get('first')} and {pair.get('second')}",
-                "scans": _text(pair.get("scans"), None, ""),
-                "contrast": ", ".join(number(v) for v in values if is_number(v)),
-                "text": f"{apart}{pair.get('verdict') or NOT_MEASURED}",
-            }
-        )
-    return rows
+        together = " and ".join(map(str, scans)) if isinstance(scans, list) else str(scans)
+        found.setdefault(name, {})[together] = f"{apart}{pair.get('verdict') or NOT_MEASURED}"
+    columns = list(dict.fromkeys(scans for texts in found.values() for scans in texts))
+    rows = [{"name": n, "texts": [texts.get(c, "") for c in columns]} for n, texts in found.items()]
+    return {"scans": columns, "rows": rows}
 
 
 def notes(results: dict[str, Any]) -> list[str]:
@@ -187,7 +182,7 @@ def _text(value: Any, std: Any, unit: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
-        return f"{value} {unit}".rstrip()
+        return f"{value:_} {unit}".rstrip().replace("_", "\u202f")  # thin spaces between thousands
     if is_number(value):
         return quantity(value, std, unit)
     if isinstance(value, (list, tuple)):

@@ -105,7 +105,7 @@ def test_balance_bars_have_their_lengths_and_say_what_is_missing():
     bars = {round(bar.get_y() + 0.3): bar.get_width() for bar in axes.patches}
     assert bars == {0: 64.7, 1: 58.5, 2: 60.0, 3: -1.5, 5: 3.0}
     shown = [text.get_text() for text in axes.texts]
-    assert shown[:2] == ["64.70 ± 0.60 µm", "58.5 ± 2.2 µm"]
+    assert shown[:2] == ["64.7 ± 0.6 µm", "58.5 ± 2.2 µm"]
     assert shown[4:] == ["not measured", "0.00 to 3.00 µm"]
     assert figure.legends[0].get_texts()[0].get_text() == "truth of the simulated cell"
     assert figure_bytes(figure).startswith(b"\x89PNG")

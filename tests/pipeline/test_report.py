@@ -95,7 +95,7 @@ def test_every_number_agrees_with_results_json(run_dir, undrawn):
         assert cells[f"balance.{key}"] == quantity(balance[key], balance.get(f"{key}_std"))
     assert cells["balance.closure"] == "100.1 %"
     assert cells["coulometry.expected_thickness_um"] == "9.94 ± 0.11 µm"
-    assert cells["deposit.mean_thickness_um"] == "9.83 ± 0.42 µm"
+    assert cells["deposit.mean_thickness_um"] == "9.8 ± 0.4 µm"
     assert cells["deposit.coverage"] == "97.5 %"
     assert cells["scans.xenon.noise_per_cm"] == "0.302 cm⁻¹"
     assert cells["registration.shift_um"] == "0.100, −0.200, 0.0500 µm"
@@ -118,7 +118,7 @@ def test_pictures_are_inside_with_words_and_size(reported_run):
         assert (image["width"], image["height"]) == (str(width), str(height))
         assert len(image["alt"] or "") > 40
     words = " ".join(image["alt"] or "" for image in page.images)
-    assert "lithium film: 9.83 ± 0.42 µm" in words
+    assert "lithium film: 9.8 ± 0.4 µm" in words
     assert "Slice across y at 48.0 µm through the argon scan, 96.0 by 60.0 µm" in words
     assert re.search(r"Shares: .*lithium \d+\.\d %", words)
 

@@ -2,7 +2,7 @@
 
 from xelith.pipeline.report_facts import (
     budget_rows,
-    contrast_rows,
+    contrast_table,
     facts,
     notes,
     phase_rows,
@@ -43,9 +43,9 @@ def test_values_of_every_kind():
 
 
 def test_nested_parts_keep_their_path_and_versions_stand_on_one_line():
-    rows = list(facts({"repaired": {"zingers": 7}, "versions": {"numpy": "2.4", "zarr": "3.1"}}, "scans.xenon"))
+    rows = list(facts({"repaired": {"zingers": 7123456}, "versions": {"numpy": "2.4", "zarr": "3.1"}}, "scans.xenon"))
     assert rows == [
-        {"key": "scans.xenon.repaired.zingers", "name": "repaired: zingers", "text": "7"},
+        {"key": "scans.xenon.repaired.zingers", "name": "repaired: zingers", "text": "7\u202f123\u202f456"},
         {"key": "scans.xenon.versions", "name": "versions", "text": "numpy 2.4, zarr 3.1"},
     ]
 
@@ -77,11 +77,16 @@ def test_expected_and_found_mu_stand_side_by_side():
 
 
 def test_contrast_of_pairs():
-    pair = {"first": "void", "second": "carbon", "scans": ["xenon"], "contrast_per_cm": [-0.12], "d_prime": 0.4}
-    rows = contrast_rows({"report": {"separability": [pair | {"verdict": "not separable"}, pair | {"d_prime": None}]}})
-    assert [row["text"] for row in rows] == ["0.400, not separable", "not measured"]
-    assert (rows[0]["scans"], rows[0]["contrast"]) == ("xenon", "−0.120")
-    assert contrast_rows({"report": {"separability": None}}) == []
+    pair = {"first": "void", "second": "carbon", "scans": ["xenon"], "d_prime": 0.4, "verdict": "not separable"}
+    both = pair | {"scans": ["argon", "xenon"], "d_prime": 6.5, "verdict": "separable"}
+    other = {"first": "void", "second": "lithium", "scans": ["xenon"], "d_prime": None, "verdict": None}
+    table = contrast_table({"report": {"separability": [pair, both, other]}})
+    assert table["scans"] == ["xenon", "argon and xenon"]
+    assert table["rows"] == [
+        {"name": "void and carbon", "texts": ["0.400, not separable", "6.50, separable"]},
+        {"name": "void and lithium", "texts": ["not measured", ""]},
+    ]
+    assert contrast_table({"report": {"separability": None}}) == {"scans": [], "rows": []}
 
 
 def test_budget_and_notes():
