@@ -23,8 +23,8 @@ from .slice_fft import factors, fast_length, rows_to_image, transform_columns, t
 OVERSAMPLING = 1.25
 """Grid size over image size."""
 
-GRID_BYTES = 2**29
-"""Largest grid; wider images take fewer slices side by side."""
+WORKING_BYTES = 2**30
+"""Memory above which fewer slices are worked on side by side."""
 
 VIEW_BLOCK, BAND, COLUMN_BLOCK, ROW_BLOCK = 32, 64, 16, 32
 """Views, grid rows, grid columns and image rows that a thread takes at a time."""
@@ -82,7 +82,7 @@ def fourier_fbp(
     Parameters
     ----------
     sinograms : (n_rows, n_theta, n_cols) array
-        Line integrals -ln(I / I0), dimensionless; float32 in C order is not copied.
+        Line integrals -ln(I / I0), dimensionless; writable float32 in C order is not copied.
     theta : (n_theta,) array
         Angle of each view in rad, any order, spacing and range.
     centre_px : float
@@ -117,12 +117,12 @@ def fourier_fbp(
     volume = np.zeros((n_rows, n_cols, n_cols), np.float32)
     with ThreadPoolExecutor(thread_count(threads)) as pool:
         plan = _plan(angles, n_cols, centre_px, voxel_um, window, pool)
-        groups = list(slice_groups(n_rows, _widest(plan.n)))
+        groups = _groups(n_rows, n_theta, n_cols)
         n_lanes = len(groups[0][1])
         spectra = _aligned(n_theta * plan.polar.kept.size * 2 * n_lanes)
         grid = _aligned(plan.n * _row_step(plan.n, n_lanes))
         for rows, lanes in groups:
-            part = np.ascontiguousarray(sinograms[rows.slice], np.float32)
+            part = np.require(sinograms[rows.slice], np.float32, ["C", "W"])
             _reconstruct(part, plan, lanes, spectra, grid, volume[rows.slice], pool)
     return volume
 
@@ -133,16 +133,26 @@ def working_bytes(n_rows: int, n_theta: int, n_cols: int) -> int:
     Parameters
     ----------
     n_rows, n_theta, n_cols : int
-        Shape of the sinograms, float32 in C order.
+        Shape of the sinograms, writable float32 in C order.
 
     Returns
     -------
     int
         Bytes of its arrays, a few MiB per thread of scratch aside.
     """
+    return _bytes(len(_groups(n_rows, n_theta, n_cols)[0][1]), n_theta, n_cols)
+
+
+def _bytes(n_lanes: int, n_theta: int, n_cols: int) -> int:
+    """Bytes of the grid, the spectra and the factors of their samples."""
     n, n_kept = _grid_size(n_cols), polar_samples(n_cols, "ramp").kept.size
-    n_lanes = max(len(lanes) for _, lanes in slice_groups(n_rows, _widest(n)))
     return 4 * (n * _row_step(n, n_lanes) + n_theta * n_kept * (2 * n_lanes + 2))
+
+
+def _groups(n_rows: int, n_theta: int, n_cols: int) -> list[tuple[Block, tuple[int, ...]]]:
+    """Slices that go side by side, as many as memory allows."""
+    allowed = [width for width in WIDTHS if _bytes(width, n_theta, n_cols) <= WORKING_BYTES]
+    return list(slice_groups(n_rows, max(allowed, default=WIDTHS[0])))
 
 
 def _grid_size(n_cols: int) -> int:
@@ -152,11 +162,6 @@ def _grid_size(n_cols: int) -> int:
 def _row_step(n: int, n_lanes: int) -> int:
     """Floats in a row of the grid: cells at and beside the half plane."""
     return (n // 2 + 1 + 2 * TAPS) * 2 * n_lanes
-
-
-def _widest(n: int) -> int:
-    """Largest group of slices whose grid is not too large."""
-    return max((w for w in WIDTHS if 4 * n * _row_step(n, w) <= GRID_BYTES), default=WIDTHS[0])
 
 
 def _aligned(size: int) -> NDArray[np.float32]:

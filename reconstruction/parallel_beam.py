@@ -56,7 +56,9 @@ def checked_sinograms(
     """
     if not isinstance(sinograms, np.ndarray):
         kind = f"{type(sinograms).__module__}.{type(sinograms).__qualname__}"
-        raise TypeError(f"sinograms are a {kind}; move them to the host with xelith.arrays.to_host first")
+        raise TypeError(
+            f"sinograms are a {kind}; give a NumPy array (xelith.arrays.to_host brings one back from a GPU)"
+        )
     if sinograms.dtype.kind not in "fiub":
         raise TypeError(f"sinograms are of type {sinograms.dtype}; give real line integrals, float32 at best")
     if sinograms.ndim != 3 or 0 in sinograms.shape:

@@ -43,7 +43,7 @@ def test_wide_images_take_fewer_slices_side_by_side(monkeypatch, n_rows):
     sinograms = rng.normal(size=(n_rows, 20, 48)).astype(np.float32)
     theta = np.arange(20) * np.pi / 20
     expected = fourier_fbp(sinograms, theta, centre_px=23.5, voxel_um=1e4)
-    monkeypatch.setattr(fourier, "GRID_BYTES", 1000)
+    monkeypatch.setattr(fourier, "WORKING_BYTES", 1000)
     assert working_bytes(n_rows, 20, 48) == working_bytes(1, 20, 48)
     narrow = fourier_fbp(sinograms, theta, centre_px=23.5, voxel_um=1e4)
     np.testing.assert_allclose(narrow, expected, atol=1e-5 * np.abs(expected).max())

@@ -193,6 +193,7 @@ def test_any_real_numbers_in_any_order_of_memory(method, dtype):
     theta = np.arange(40) * np.pi / 40
     options = {"centre_px": 12.0, "voxel_um": 1e4}
     expected = method(np.ascontiguousarray(projections.swapaxes(0, 1), np.float32), theta, **options)
+    projections.setflags(write=False)
     np.testing.assert_array_equal(method(projections.swapaxes(0, 1), theta, **options), expected)
 
 
@@ -321,7 +322,7 @@ def test_bad_input_is_refused(method, changes, message):
     ("sinograms", "message"),
     [
         (np.zeros((1, 2, 3), complex), "of type complex128"),
-        ([[[0.0, 1.0, 2.0]] * 2], "builtins.list; move them to the host with xelith.arrays.to_host"),
+        ([[[0.0, 1.0, 2.0]] * 2], r"builtins.list; give a NumPy array \(xelith.arrays.to_host"),
     ],
 )
 def test_other_kinds_are_refused(method, sinograms, message):
