@@ -92,31 +92,31 @@ def twiddles(n: int) -> NDArray[np.float32]:
 
 
 @intrinsic
-def _butterfly(typingctx, lanes, radix, twiddled, real, x, xo, xs, y, yo, ys, table, turn):
+def _butterfly(typingctx, lanes, radix, real, x, xo, xs, y, yo, ys, table, turn):
     """y[yo + m ys] = w^m sum over l of x[xo + l xs] exp(-2 pi i l m / radix), w at `turn` of the table.
 
     `real` is where the real parts lie, 0, or S to take them for the imaginary ones, which makes the
-    transform an inverse one. Without weights where the tuple `twiddled` has length 1.
+    transform an inverse one.
     """
     index = types.intp
-    signature = types.void(lanes, radix, twiddled, index, x, index, index, y, index, index, table, index)
+    signature = types.void(lanes, radix, index, x, index, index, y, index, index, table, index)
 
     def codegen(context, builder, sig, args):
         v = Vectors(context, builder, lanes.count)
-        source, target, weights = v.data(sig, args, 4, 7, 10)
-        swapped = builder.sub(ir.Constant(args[3].type, lanes.count), args[3])
+        source, target, weights = v.data(sig, args, 3, 6, 9)
+        swapped = builder.sub(ir.Constant(args[2].type, lanes.count), args[2])
 
         def parts(start, step, m):
             at = v.offset(start, step, m)
-            return builder.add(at, args[3]), builder.add(at, swapped)
+            return builder.add(at, args[2]), builder.add(at, swapped)
 
-        places = [parts(args[5], args[6], m) for m in range(radix.count)]
+        places = [parts(args[4], args[5], m) for m in range(radix.count)]
         values = v.transform([(v.load(source, r), v.load(source, i)) for r, i in places])
         for m, value in enumerate(values):
-            if m and twiddled.count > 1:
-                at = builder.mul(args[11], ir.Constant(args[11].type, 2 * m))
+            if m:
+                at = builder.mul(args[10], ir.Constant(args[10].type, 2 * m))
                 value = v.product(v.scalar_pair(weights, at), value)
-            for part, place in zip(value, parts(args[8], args[9], m), strict=True):
+            for part, place in zip(value, parts(args[7], args[8], m), strict=True):
                 v.store(part, target, place)
         return context.get_dummy_value()
 
@@ -215,7 +215,6 @@ def _tangle(typingctx, lanes, x, k, mirror, table, turn, y, to, to_mirror):
 
 
 R2, R3, R4, R5, R8 = (0,) * 2, (0,) * 3, (0,) * 4, (0,) * 5, (0,) * 8
-PLAIN, TWIDDLED = (0,), (0, 0)
 """Tuples whose length, part of their type, tells an intrinsic what to write."""
 
 
@@ -224,14 +223,10 @@ def _radix_pass(lanes, radix, x, xo, xs, y, yo, ys, n, s, table, real):
     """One pass of Stockham's transform: length n left to do, s transforms side by side."""
     r = len(radix)
     m = n // r
-    if m == 1:
-        for q in range(s):
-            _butterfly(lanes, radix, PLAIN, real, x, xo + q * xs, s * xs, y, yo + q * ys, s * ys, table, 0)
-        return
     for p in range(m):
         for q in range(s):
             a, b = xo + (q + s * p) * xs, yo + (q + s * r * p) * ys
-            _butterfly(lanes, radix, TWIDDLED, real, x, a, s * m * xs, y, b, s * ys, table, p * s)
+            _butterfly(lanes, radix, real, x, a, s * m * xs, y, b, s * ys, table, p * s)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", boundscheck=False)
