@@ -24,6 +24,33 @@ def check_scan(scan: Scan) -> Scan:
     ScanError
         If angles, flats, darks, shifts or distances do not fit the projections.
     """
+    check_frames(scan)
+    name, n_theta = scan.path or "the scan", scan.shape[0]
+    if scan.theta is not None:
+        check_theta(scan)
+    for field, n in (("shifts_px", n_theta), ("flat_positions", 0 if scan.flats is None else scan.flats.shape[0])):
+        values = getattr(scan, field)
+        if values is not None and len(values) != n:
+            raise ScanError(f"{name} has {len(values)} {field} for {n} frames; give one for each")
+    if scan.flat_positions is not None and np.any(np.diff(scan.flat_positions) < 0):
+        raise ScanError(f"{name} has flat_positions that go back in time; sort the flats by when they were taken")
+    check_geometry(scan)
+    return scan
+
+
+def check_frames(scan: Scan) -> None:
+    """Check that there are frames, and that flats and darks have the size of the projections.
+
+    Parameters
+    ----------
+    scan : Scan
+        Any scan.
+
+    Raises
+    ------
+    ScanError
+        If a stack is empty or of another frame size.
+    """
     name = scan.path or "the scan"
     n_theta, n_rows, n_cols = scan.shape
     if min(scan.shape) < 1:
@@ -38,16 +65,6 @@ def check_scan(scan: Scan) -> Scan:
             )
         if frames is not None and frames.shape[0] < 1:
             raise ScanError(f"{name} has no {kind} in its stack; leave {kind} out, or give at least one")
-    if scan.theta is not None:
-        check_theta(scan)
-    for field, n in (("shifts_px", n_theta), ("flat_positions", 0 if scan.flats is None else scan.flats.shape[0])):
-        values = getattr(scan, field)
-        if values is not None and len(values) != n:
-            raise ScanError(f"{name} has {len(values)} {field} for {n} frames; give one for each")
-    if scan.flat_positions is not None and np.any(np.diff(scan.flat_positions) < 0):
-        raise ScanError(f"{name} has flat_positions that go back in time; sort the flats by when they were taken")
-    check_geometry(scan)
-    return scan
 
 
 def check_theta(scan: Scan) -> None:

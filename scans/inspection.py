@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .checking import check_scan
+from .checking import check_frames, check_scan
 from .errors import ScanError
 from .geometry import ConeBeam
 from .hints import geometry_fields
@@ -240,7 +240,13 @@ def thumbnail(scan: Scan, *, max_frames: int = 16) -> NDArray[np.float32]:
     (n_rows, n_cols) array of float32
         Transmission I / I0 if there are flats, else counts or line integrals as stored; pixels without light
         are NaN.
+
+    Raises
+    ------
+    ScanError
+        If flats or darks have another size than the projections.
     """
+    check_frames(scan)
     middle = scan.shape[0] // 2
     with np.errstate(all="ignore"):  # counts that are not finite, or too large for float32, give NaN
         image = scan.projections[middle : middle + 1][0].astype(np.float32)

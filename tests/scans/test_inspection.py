@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from xelith.scans import ArrayFrames, ConeBeam, ParallelBeam, Scan, inspect, open_scan, thumbnail
+from xelith.scans import ArrayFrames, ConeBeam, ParallelBeam, Scan, ScanError, inspect, open_scan, thumbnail
 from xelith.scans.inspection import REMEDIES, angle_facts, plain
 
 
@@ -112,6 +112,12 @@ def test_thumbnail_without_flats_or_of_line_integrals():
 
 def test_thumbnail_without_darks():
     np.testing.assert_allclose(thumbnail(replace(SCAN, darks=None)), np.full((2, 3), 80 / 110), rtol=1e-6)
+
+
+def test_thumbnail_with_flats_of_another_size():
+    odd = ArrayFrames(np.ones((3, 2, 4), np.float32))
+    with pytest.raises(ScanError, match="has flats of 2 x 4 and projections of 2 x 3 pixels"):
+        thumbnail(replace(SCAN, flats=odd))
 
 
 def test_pixels_without_light_are_nan():
