@@ -2,13 +2,15 @@
 
 Public names: `CellLayout`; `ExpectedMu`, `expected_mu`, `Contrast`, `contrast_table`; `Reference`, `Calibration`,
 `calibrate`, `region_reference`; `Surface`, `collector_surface_from_transmission`; `Thresholds`, `prepare`, `apply`,
-`HALO_VOXELS`.
+`HALO_VOXELS`; `RigidMove`, `Registration`, `register`.
 """
 
 from .calibration import Calibration, Reference, calibrate, region_reference
 from .contrast import Contrast, ExpectedMu, contrast_table, expected_mu
 from .layout import CellLayout
 from .preparation import prepare
+from .registration import Registration, register
+from .rigid import RigidMove
 from .surfaces import Surface, collector_surface_from_transmission
 from .thresholds import HALO_VOXELS, Thresholds, apply
 
@@ -19,6 +21,8 @@ __all__ = [
     "Contrast",
     "ExpectedMu",
     "Reference",
+    "Registration",
+    "RigidMove",
     "Surface",
     "Thresholds",
     "apply",
@@ -28,4 +32,5 @@ __all__ = [
     "expected_mu",
     "prepare",
     "region_reference",
+    "register",
 ]
