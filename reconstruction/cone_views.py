@@ -152,6 +152,7 @@ def _convolved(xp: Any, part: Array, views: ViewFilter) -> Array:
         result[view, :, :before] = spread[:, n_pad - before :]
         result[view, :, before:] = spread[:, : n_wanted - before]
 
-    for _ in thread_map(convolve, range(len(part)), threads=None if isinstance(part, np.ndarray) else 1):
+    # a GPU has one queue of work, bound to this thread
+    for _ in (thread_map if isinstance(part, np.ndarray) else map)(convolve, range(len(part))):
         pass
     return result
