@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from ..materials import Absorber, Phase
@@ -132,11 +133,29 @@ class Cell:
         (n_tissues,) array of int64
             Counts in the order of `tissues`.
         """
-        inside, counts = self.inside, np.zeros(len(self.tissues), dtype=np.int64)
-        for y in range(inside.shape[0]):  # one plane at a time keeps the copy small
-            row = self.labels[:, y, inside[y]]
-            counts += np.bincount(row.ravel(), minlength=len(self.tissues))
+        return self.slice_counts().sum(axis=0)
+
+    def slice_counts(self) -> NDArray[np.int64]:
+        """Return how many voxels of the tube hold each tissue, slice by slice.
+
+        Returns
+        -------
+        (n_z, n_tissues) array of int64
+            Counts in the order of `tissues`.
+        """
+        counts = np.zeros((self.labels.shape[0], len(self.tissues)), dtype=np.int64)
+        _count(self.labels, self.inside, counts)
         return counts
+
+
+@njit(nogil=True, cache=True)
+def _count(labels, inside, counts):  # type: ignore[no-untyped-def]
+    """Add every voxel of the columns inside to the count of its slice and label."""
+    for y in range(inside.shape[0]):
+        for x in range(inside.shape[1]):
+            if inside[y, x]:
+                for z in range(labels.shape[0]):
+                    counts[z, labels[z, y, x]] += 1
 
 
 def disc(n: int, radius_px: float) -> NDArray[np.bool_]:

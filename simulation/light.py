@@ -5,23 +5,47 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..materials import Absorber, Gas
+from ..materials import Absorber, Gas, Spectrum
 from .acquisition import Acquisition, Pose
 from .cell import Cell
 from .fringes import WAVELENGTH_UM_KEV
 from .pixels import PixelWeights, pixel_weights
-from .rays import TISSUES, pack_slices
+from .rays import LANES, TISSUES, pack_slices
 from .tissues import Fill
 
 CM_PER_UM = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
-class LightPath:
-    """All that the views of one cell in one gas share.
+class Palette:
+    """The tissues of some slices, and what they do to the beam.
 
     One tissue is the base: it fills each ray's chord through the tube, and the others count with what they
     attenuate more or less than it. Tube, rings and base are analytic; only the other tissues are projected.
+
+    Parameters
+    ----------
+    codes : (n_codes,) array of uint8
+        Tissues to project.
+    excess : (n_energies, n_channels) array of float32
+        Attenuation of each projected tissue over the base's, per voxel; none, one or a multiple of four
+        channels.
+    shared : (n_rings + 1, n_energies) array of float64
+        Attenuation of the base and of each ring, in µm^-1.
+    excess_phase, shared_phase : (n_channels,) and (n_rings + 1,) arrays of float64
+        Phase that the wave falls behind, in rad per voxel and per µm, as for attenuation.
+    """
+
+    codes: NDArray[np.uint8]
+    excess: NDArray[np.float32]
+    shared: NDArray[np.float64]
+    excess_phase: NDArray[np.float64]
+    shared_phase: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class LightPath:
+    """All that the views of one cell in one gas share.
 
     Parameters
     ----------
@@ -33,16 +57,10 @@ class LightPath:
         (n_blocks, n, n, 64) as the parallel projector reads them, or (n, n, n_z) for a cone beam.
     n_slices : int
         Slices of the cell.
-    codes : (n_codes,) array of uint8
-        Tissues to project.
-    excess : (n_energies, n_channels) array of float32
-        Attenuation of each projected tissue over the base's, per voxel; channels come in fours.
-    shared : (n_rings + 1, n_energies) array of float64
-        Attenuation of the base and of each ring, in µm^-1.
+    palettes : tuple of Palette
+        Tissues of each block of slices, or of the whole cell for a cone beam.
     jig : (n_energies,) array of float64
         Optical depth of the gas outside the tubes.
-    excess_phase, shared_phase : (n_channels,) and (n_rings + 1,) arrays of float64
-        Phase that the wave falls behind, in rad per voxel and per µm, as for attenuation.
     radii_um : (n_rings + 1,) array of float64
         Radius of the tube and of each ring in µm.
     weights : (n_energies,) array of float32
@@ -57,12 +75,8 @@ class LightPath:
     pose: Pose
     labels: NDArray[np.uint8]
     n_slices: int
-    codes: NDArray[np.uint8]
-    excess: NDArray[np.float32]
-    shared: NDArray[np.float64]
+    palettes: tuple[Palette, ...]
     jig: NDArray[np.float64]
-    excess_phase: NDArray[np.float64]
-    shared_phase: NDArray[np.float64]
     radii_um: NDArray[np.float64]
     weights: NDArray[np.float32]
     voxel_um: float
@@ -121,38 +135,51 @@ def light_path(cell: Cell, gas: Gas, acquisition: Acquisition, pose: Pose | None
     pose = pose or Pose()
     if acquisition.cone is None:
         _check_rows(cell, acquisition, pose)
-    spectrum, energy_kev = acquisition.spectrum, acquisition.spectrum.mean_kev
+    spectrum = acquisition.spectrum
     alike = _alike(cell)
-    counts = np.bincount(alike, cell.voxel_counts(), len(alike))
-    base = int(counts.argmax())
-    codes = np.array([code for code in np.flatnonzero(counts) if code != base], dtype=np.uint8)
-    n_channels = -(-len(codes) // TISSUES) * TISSUES
-    mu = np.stack([tissue.mu_per_cm(spectrum.energy_kev, gas) for tissue in cell.tissues])
-    rings: list[Absorber] = [gas if isinstance(r.filling, Fill) else r.filling for r in cell.rings]
-    shared = np.stack([mu[base], *(ring.mu_per_cm(spectrum.energy_kev) for ring in rings)])
-    behind = _phase_per_um([tissue.decrement(energy_kev, gas) for tissue in cell.tissues], energy_kev)
-    excess = np.zeros((spectrum.energy_kev.size, n_channels), dtype=np.float32)
-    excess[:, : len(codes)] = (mu[codes] - mu[base]).T * cell.voxel_um * CM_PER_UM
-    excess_phase = np.zeros(n_channels)
-    excess_phase[: len(codes)] = (behind[codes] - behind[base]) * cell.voxel_um
-    ring_phase = _phase_per_um([ring.decrement(energy_kev) for ring in rings], energy_kev)
+    counts = np.zeros((cell.labels.shape[0], len(alike)), dtype=np.int64)
+    for code, count in zip(alike, cell.slice_counts().T, strict=True):
+        counts[:, code] += count
+    height = LANES if acquisition.cone is None else len(counts)
     detector, fine = acquisition.detector, acquisition.rays_per_pixel
-    labels = alike[cell.labels]
     return LightPath(
         acquisition=acquisition,
         pose=pose,
-        labels=np.ascontiguousarray(np.moveaxis(labels, 0, 2)) if acquisition.cone else pack_slices(labels),
-        n_slices=cell.labels.shape[0],
-        codes=codes,
-        excess=excess,
-        shared=shared * CM_PER_UM,
+        labels=_packed(cell, alike, acquisition),
+        n_slices=len(counts),
+        palettes=tuple(
+            _palette(cell, gas, spectrum, counts[z : z + height].sum(axis=0)) for z in range(0, len(counts), height)
+        ),
         jig=gas.mu_per_cm(spectrum.energy_kev) * acquisition.optics.jig_gas_mm / 10,
-        excess_phase=excess_phase,
-        shared_phase=np.concatenate([behind[base : base + 1], ring_phase]),
         radii_um=np.array([cell.radius_um, *(ring.outer_radius_um for ring in cell.rings)]),
         weights=spectrum.photons.astype(np.float32),
         voxel_um=cell.voxel_um,
         columns=_pixels(acquisition, detector.n_cols, 0.0, detector.n_cols * fine, detector.pixel_um / fine),
+    )
+
+
+def _palette(cell: Cell, gas: Gas, spectrum: Spectrum, counts: NDArray[np.int64]) -> Palette:
+    """Choose the commonest tissue as the base, and weigh the others against it."""
+    base = int(counts.argmax())
+    codes = np.array([code for code in np.flatnonzero(counts) if code != base], dtype=np.uint8)
+    n_channels = len(codes) if len(codes) < 2 else -(-len(codes) // TISSUES) * TISSUES
+    kinds = [cell.tissues[base], *(cell.tissues[code] for code in codes)]
+    rings: list[Absorber] = [gas if isinstance(r.filling, Fill) else r.filling for r in cell.rings]
+    mu = np.stack([kind.mu_per_cm(spectrum.energy_kev, gas) for kind in kinds]) * CM_PER_UM
+    ring_mu = [ring.mu_per_cm(spectrum.energy_kev) * CM_PER_UM for ring in rings]
+    energy_kev = spectrum.mean_kev
+    behind = _phase_per_um([kind.decrement(energy_kev, gas) for kind in kinds], energy_kev)
+    ring_behind = _phase_per_um([ring.decrement(energy_kev) for ring in rings], energy_kev)
+    excess = np.zeros((spectrum.energy_kev.size, n_channels), dtype=np.float32)
+    excess[:, : len(codes)] = (mu[1:] - mu[0]).T * cell.voxel_um
+    excess_phase = np.zeros(n_channels)
+    excess_phase[: len(codes)] = (behind[1:] - behind[0]) * cell.voxel_um
+    return Palette(
+        codes=codes,
+        excess=excess,
+        shared=np.stack([mu[0], *ring_mu]),
+        excess_phase=excess_phase,
+        shared_phase=np.concatenate([behind[:1], ring_behind]),
     )
 
 
@@ -182,6 +209,13 @@ def _pixels(
         cell=cell_um,
         blur=float(np.hypot(detector.blur_px * detector.pixel_um, penumbra_um)),
     )
+
+
+def _packed(cell: Cell, alike: NDArray[np.uint8], acquisition: Acquisition) -> NDArray[np.uint8]:
+    """Arrange the labels as the projector of the beam reads them."""
+    if acquisition.cone is None:
+        return pack_slices(cell.labels, alike)
+    return np.ascontiguousarray(np.moveaxis(alike[cell.labels], 0, 2))
 
 
 def _alike(cell: Cell) -> NDArray[np.uint8]:

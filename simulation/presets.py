@@ -46,7 +46,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         "kodama-no-interlayer": Preset(
             _kodama(
                 "kodama-no-interlayer",
-                Deposit(film=0.0, mass=0.7, mixed=0.3, mass_um=120.0, mixed_fraction=0.12),
+                Deposit(film=0.0, mass=0.7, mixed=0.3, mass_um=120.0, mixed_fraction=0.3),
                 carbon=None,
             ),
             Charge(NO_INTERLAYER_MAH_PER_CM2),

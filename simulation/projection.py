@@ -9,7 +9,7 @@ from scipy.ndimage import map_coordinates
 from .beam import transmitted
 from .cone_rays import Fan, cone_path_lengths, fan
 from .fringes import propagate
-from .light import LightPath
+from .light import LightPath, Palette
 from .pixels import average_pixels
 from .rays import LANES, TISSUES, path_lengths
 
@@ -57,7 +57,6 @@ def expected_views(
 
 def _parallel(path: LightPath, theta: NDArray[np.float64], moved_um: NDArray[np.float64]) -> list[_Wave]:
     """Project views of a parallel beam, block of slices by block, each of which stays in cache for all views."""
-    n_blocks = len(path.labels)
     detector, fine = path.acquisition.detector, path.acquisition.rays_per_pixel
     step_um, n_rays = detector.pixel_um / fine, detector.n_cols * fine
     rays_um = step_um * (np.arange(n_rays) + 0.5) - (path.acquisition.axis_px + 0.5) * detector.pixel_um
@@ -66,20 +65,19 @@ def _parallel(path: LightPath, theta: NDArray[np.float64], moved_um: NDArray[np.
         rays_um - (x * np.cos(angle) + y * np.sin(angle)) for angle, (y, x) in zip(theta, shifts_um, strict=True)
     ]
     chords = [_chords(path, s) for s in distances]
-    depths = [(chord.T @ path.shared + path.jig).astype(np.float32) for chord in chords]
     turned = theta - path.pose.turn_rad
-    n_padded = n_blocks * LANES
-    intensity = np.empty((len(theta), n_rays, n_padded), dtype=np.float32)
+    intensity = np.empty((len(theta), n_rays, len(path.labels) * LANES), dtype=np.float32)
     with_phase = path.acquisition.optics.propagation_mm > 0
     phase = np.empty(intensity.shape, dtype=np.float32) if with_phase else None
-    for block in range(n_blocks):
+    for block, palette in enumerate(path.palettes):
         part = slice(block * LANES, (block + 1) * LANES)
         for view, angle in enumerate(turned):
             direction = (float(np.cos(angle)), float(np.sin(angle)))
             paths = _block_paths(path, block, direction, distances[view] / path.voxel_um)
-            intensity[view, :, part] = transmitted(paths, path.excess, depths[view], path.weights)
+            depths = (chords[view].T @ palette.shared + path.jig).astype(np.float32)
+            intensity[view, :, part] = transmitted(paths, palette.excess, depths, path.weights)
             if phase is not None:
-                phase[view, :, part] = _phase(path, paths, chords[view])
+                phase[view, :, part] = _phase(palette, paths, chords[view])
     waves = []
     for view in range(len(theta)):
         waves.append(_Wave(intensity[view], None if phase is None else phase[view]))
@@ -97,17 +95,18 @@ def _block_paths(
 ) -> NDArray[np.float32]:
     """Project all tissues but the base in one block of slices: (n_rays, n_channels, 64)."""
     radius_px = float(path.radii_um[0]) / path.voxel_um
-    groups = [path.codes[i : i + TISSUES] for i in range(0, len(path.codes), TISSUES)]
-    parts = [path_lengths(path.labels[block], direction, distances_px, radius_px, codes) for codes in groups]
+    codes = path.palettes[block].codes
+    groups = [codes[i : i + TISSUES] for i in range(0, len(codes), TISSUES)]
+    parts = [path_lengths(path.labels[block], direction, distances_px, radius_px, group) for group in groups]
     if not parts:
         return np.zeros((len(distances_px), 0, LANES), dtype=np.float32)
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
-def _phase(path: LightPath, paths: NDArray[np.float32], chords_um: NDArray[np.float64]) -> NDArray[np.float32]:
+def _phase(palette: Palette, paths: NDArray[np.float32], chords_um: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return the phase behind the cell, (n_rays, n_rows), in rad: negative, as matter holds the wave back."""
-    inner = np.tensordot(paths, path.excess_phase.astype(np.float32), axes=(1, 0))
-    return -(inner + (path.shared_phase @ chords_um)[:, None]).astype(np.float32)
+    inner = np.tensordot(paths, palette.excess_phase.astype(np.float32), axes=(1, 0))
+    return -(inner + (palette.shared_phase @ chords_um)[:, None]).astype(np.float32)
 
 
 def _cone(path: LightPath, theta: NDArray[np.float64], moved_um: NDArray[np.float64]) -> list[_Wave]:
@@ -124,8 +123,9 @@ def _cone(path: LightPath, theta: NDArray[np.float64], moved_um: NDArray[np.floa
     )
     v = step_um * (np.arange(detector.n_rows * fine) + 0.5) - detector.n_rows * detector.pixel_um / 2
     climbs = v[None, :] / np.hypot(distance_um, u)[:, None]
-    channels = np.full(256, len(path.codes), dtype=np.int64)
-    channels[path.codes] = np.arange(len(path.codes))
+    codes = path.palettes[0].codes
+    channels = np.full(256, len(codes), dtype=np.int64)
+    channels[codes] = np.arange(len(codes))
     waves = []
     for angle, (dz, dy, dx) in zip(theta, np.asarray(path.pose.shift_um) + moved_um, strict=True):
         lines = fan(cone.direction * angle, u / distance_um, source_axis=cone.source_axis_mm * 1e3, shift=(dy, dx))
@@ -136,7 +136,7 @@ def _cone(path: LightPath, theta: NDArray[np.float64], moved_um: NDArray[np.floa
             climbs,
             source_z=(detector.n_rows / 2 * acquisition.voxel_um - dz) / path.voxel_um,
             channels=channels,
-            n_channels=path.excess.shape[1],
+            n_channels=len(codes),
         )
         waves.append(_cone_wave(path, paths, lines.distances, climbs))
     return waves
@@ -161,7 +161,9 @@ def _cone_wave(
     lengthening = np.sqrt(1 + climbs**2)
     analytic = (chords.T[:, :, None] * lengthening[:, None]).astype(np.float32)
     channels = np.concatenate([paths, analytic], axis=1)
-    excess = np.concatenate([path.excess, path.shared.T.astype(np.float32)], axis=1)
+    palette = path.palettes[0]
+    n_codes = len(palette.codes)
+    excess = np.concatenate([palette.excess[:, :n_codes], palette.shared.T.astype(np.float32)], axis=1)
     n_rows = climbs.shape[1]
     padded = np.zeros((*channels.shape[:2], -(-n_rows // LANES) * LANES), dtype=np.float32)
     padded[..., :n_rows] = channels
@@ -175,7 +177,7 @@ def _cone_wave(
     )[:, :n_rows]
     phase = None
     if path.acquisition.optics.propagation_mm > 0:
-        phases = np.concatenate([path.excess_phase, path.shared_phase]).astype(np.float32)
+        phases = np.concatenate([palette.excess_phase[:n_codes], palette.shared_phase]).astype(np.float32)
         phase = -np.tensordot(channels, phases, axes=(1, 0)).astype(np.float32)
     return _Wave(intensity, phase)
 

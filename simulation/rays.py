@@ -27,22 +27,27 @@ TISSUES = 4
 WIDTH = 16
 """Slices in one vector of float32."""
 
+NO_TISSUE = np.uint8(254)
+"""Code that no voxel has."""
+
 BUNDLE = 16
 """Neighbouring rays that advance together, so that their sums and the labels they share stay in L1."""
 
 
-def pack_slices(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def pack_slices(labels: NDArray[np.uint8], renamed: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
     """Arrange labels for the projector: blocks of 64 slices, the slice running fastest.
 
     Parameters
     ----------
     labels : (n_z, n, n) array of uint8
         Labels of a cell.
+    renamed : (n_tissues,) array of uint8, optional
+        What each label becomes; None keeps them.
 
     Returns
     -------
     (n_blocks, n, n, 64) array of uint8
-        The same labels; slices that the last block lacks are 255, which is no tissue.
+        The labels; slices that the last block lacks are 255, which is no tissue.
     """
     n_z, n, _ = labels.shape
     n_blocks = -(-n_z // LANES)
@@ -51,7 +56,7 @@ def pack_slices(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     packed = raw[skip : skip + n_blocks * n * n * LANES].reshape(n_blocks, n, n, LANES)
     for block in range(n_blocks):
         part = labels[block * LANES : (block + 1) * LANES]
-        packed[block, ..., : len(part)] = np.moveaxis(part, 0, 2)
+        packed[block, ..., : len(part)] = np.moveaxis(part if renamed is None else renamed[part], 0, 2)
         packed[block, ..., len(part) :] = 255
     return packed
 
@@ -80,8 +85,8 @@ def path_lengths(
 
     Returns
     -------
-    (n_rays, 4, 64) array of float32
-        Path in voxels; zero for codes that were not given.
+    (n_rays, n_channels, 64) array of float32
+        Path in voxels; one channel for one code, else four, zero for codes that were not given.
 
     Raises
     ------
@@ -90,9 +95,8 @@ def path_lengths(
     """
     if len(codes) > TISSUES:
         raise ValueError(f"{len(codes)} tissues were asked for at once; ask for at most {TISSUES}")
-    wanted = np.full(TISSUES, 254, dtype=np.uint8)
-    wanted[: len(codes)] = codes
-    paths = np.zeros((len(distances_px), TISSUES, LANES), dtype=np.float32)
+    wanted = tuple(codes) if len(codes) == 1 else (*codes, *[NO_TISSUE] * (TISSUES - len(codes)))
+    paths = np.zeros((len(distances_px), len(wanted), LANES), dtype=np.float32)
     _project(packed.ravel(), packed.shape[0], direction, distances_px, radius_px, wanted, paths.ravel())
     return paths
 
@@ -123,13 +127,13 @@ def _gather(typingctx, sums, to, labels, left, right, weight_left, weight_right,
         f32, i8 = ir.FloatType(), ir.IntType(8)
         zero = ir.Constant(ir.VectorType(f32, WIDTH), None)
         weights = [_splat(builder, weight_left), _splat(builder, weight_right)]
-        wanted = [_splat(builder, builder.extract_value(codes, c)) for c in range(TISSUES)]
+        wanted = [_splat(builder, builder.extract_value(codes, c)) for c in range(signature.args[7].count)]
         for k in range(0, LANES, WIDTH):
             found = []
             for side in (left, right):
                 found.append(builder.load(_pointer(builder, origin, side, k, i8)))
                 found[-1].align = 1
-            for c in range(TISSUES):
+            for c in range(len(wanted)):
                 place = _pointer(builder, target, to, c * LANES + k, f32)
                 total = builder.load(place)
                 total.align = 4
@@ -144,9 +148,8 @@ def _gather(typingctx, sums, to, labels, left, right, weight_left, weight_right,
 
 @njit(nogil=True, cache=True, error_model="numpy", boundscheck=False)
 def _project(labels, n, direction, distances, radius, codes, sums):  # type: ignore[no-untyped-def]
-    """Add the path of every ray in four tissues to `sums`, flat (n_rays, 4, 64)."""
+    """Add the path of every ray in each tissue of the tuple `codes` to `sums`, flat (n_rays, n_codes, 64)."""
     cos, sin = direction
-    four = (codes[0], codes[1], codes[2], codes[3])
     middle = 0.5 * (n - 1)
     along_x = abs(sin) >= abs(cos)
     # x = s cos - t sin, y = s sin + t cos: `major` is the coordinate that changes faster along the ray.
@@ -181,6 +184,6 @@ def _project(labels, n, direction, distances, radius, codes, sums):  # type: ign
                 weight = (b - a) * length
                 left = step * stride + index * stride_minor
                 _gather(  # type: ignore[call-arg]
-                    sums, (first + k) * TISSUES * LANES, labels, left, left + stride_minor,
-                    np.float32(weight * (1.0 - share)), np.float32(weight * share), four,
+                    sums, (first + k) * len(codes) * LANES, labels, left, left + stride_minor,
+                    np.float32(weight * (1.0 - share)), np.float32(weight * share), codes,
                 )  # fmt: skip

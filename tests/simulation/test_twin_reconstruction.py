@@ -70,9 +70,9 @@ def test_every_phase_comes_back(cell, cone):
         volume = fdk(integrals, theta, replace(acquisition.geometry, centre_px=acquisition.axis_px))
     truth = truth_of(cell, acquisition, pose)
     for phase, filling in FILLINGS.items():
-        deep = binary_erosion(
-            np.pad(truth.fractions[phase] > 0.999, 3, mode="edge"), np.ones((3, 3, 3)), iterations=3
-        )[3:-3, 3:-3, 3:-3]
+        deep = binary_erosion(np.pad(truth.fractions[phase] > 0.999, 3, mode="edge"), np.ones((3, 3, 3)), iterations=3)[
+            3:-3, 3:-3, 3:-3
+        ]
         deep[:6] &= cone is None  # rays of a cone leave the view at its ends
         deep[-6:] &= cone is None
         if phase in (Phase.CASING, Phase.VOID):  # streaks of steel and electrolyte cross the casing
