@@ -18,7 +18,7 @@ from xelith.metrology.film import film_map
 from xelith.metrology.frame import find_frame
 from xelith.metrology.growth import trace_growth
 from xelith.metrology.stack import Stack
-from xelith.metrology.survey import interfaces_of, survey
+from xelith.metrology.survey import interfaces_of, survey_labels
 
 VOXEL_UM = 0.54
 
@@ -57,14 +57,14 @@ def main() -> None:
     """Time the parts, then the whole."""
     shape = tuple(int(n) for n in sys.argv[1:4]) or (500, 1000, 1000)
     labels = cell(shape)
-    survey(labels[:, : shape[1] // 8, : shape[2] // 8], voxel_um=VOXEL_UM, axis=0, anode="low")  # compiles
+    survey_labels(cell((100, 64, 64)), voxel_um=VOXEL_UM)  # compiles
     print(f"{shape[0]} x {shape[1]} x {shape[2]} voxels, {labels.nbytes / 2**30:.2f} GiB of labels")
     frame = timed("frame", lambda: find_frame(labels, voxel_um=VOXEL_UM))
     stack, faces = Stack(labels, VOXEL_UM, frame.axis, frame.anode), interfaces_of(frame)
     timed("film", lambda: film_map(stack, faces.near_px))
     timed("growth", lambda: trace_growth(stack, faces))
     timed("electrolyte", lambda: inspect_electrolyte(stack, faces, electrode=frame.electrode))
-    found = timed("whole survey", lambda: survey(labels, voxel_um=VOXEL_UM))
+    found = timed("whole survey", lambda: survey_labels(labels, voxel_um=VOXEL_UM))
     print(f"film {found.deposit.mean_thickness_um:.2f} µm, deepest {found.penetration.max_depth_um:.1f} µm")
 
 

@@ -12,7 +12,7 @@ from .stack import Stack
 
 @dataclass(frozen=True, eq=False)
 class Isolated:
-    """Lithium beyond the interface that no lithium connects to the anode, piece by piece.
+    """Lithium in the electrolyte that no lithium connects to an electrode, piece by piece.
 
     Without a scan before charging such a piece may be a closed pore that the gas cannot enter.
 
@@ -41,7 +41,9 @@ class Growth:
     film_voxels : int
         Lithium voxels on the anode's side of the interface.
     isolated : Isolated
-        Pieces beyond the interface that nothing connects to the anode.
+        Pieces in the electrolyte that nothing connects to either electrode.
+    counter_voxels : int
+        Lithium voxels in the electrolyte that are connected to its counter side and not to the anode.
     first : int
         Index of the first plane of `volume`, counted from the anode.
     volume : (n, n_y, n_x) array of bool or None
@@ -52,6 +54,7 @@ class Growth:
     voxels: NDArray[np.int64]
     film_voxels: int
     isolated: Isolated
+    counter_voxels: int = 0
     first: int = 0
     volume: NDArray[np.bool_] | None = None
 
@@ -78,6 +81,7 @@ class _Tally:
     """What the first pass knows of each provisional number."""
 
     is_rooted: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(1, dtype=bool))
+    is_counter: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(1, dtype=bool))
     voxels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
     nearest: NDArray[np.float64] = field(default_factory=lambda: np.full(1, np.inf))
 
@@ -85,6 +89,7 @@ class _Tally:
         if count >= self.voxels.size:
             more = max(count + 1, 2 * self.voxels.size) - self.voxels.size
             self.is_rooted = np.concatenate([self.is_rooted, np.zeros(more, dtype=bool)])
+            self.is_counter = np.concatenate([self.is_counter, np.zeros(more, dtype=bool)])
             self.voxels = np.concatenate([self.voxels, np.zeros(more, dtype=np.int64)])
             self.nearest = np.concatenate([self.nearest, np.full(more, np.inf)])
 
@@ -93,7 +98,8 @@ def trace_growth(stack: Stack, faces: Interfaces, *, keep_volume: bool = False) 
     """Trace lithium beyond the interface back to the anode.
 
     Lithium is connected if it touches, by face, edge or corner, lithium on the anode's side of the interface,
-    or lies against the interface itself. The volume is read twice, slab by slab.
+    or lies against the interface itself. Lithium past the electrolyte's far end is the counter electrode and
+    counts nowhere. The volume is read twice, slab by slab.
 
     Parameters
     ----------
@@ -110,7 +116,7 @@ def trace_growth(stack: Stack, faces: Interfaces, *, keep_volume: bool = False) 
         What is connected, by column, and what is not, by piece.
     """
     pieces, tally, film_voxels = _join(stack, faces)
-    is_rooted, isolated = _judge(pieces, tally, stack)
+    is_rooted, isolated, counter_voxels = _judge(pieces, tally, stack)
     deepest = np.full(stack.shape, -np.inf)
     voxels = np.zeros(stack.shape, dtype=np.int64)
     kept: dict[int, NDArray[np.bool_]] = {}
@@ -120,7 +126,7 @@ def trace_growth(stack: Stack, faces: Interfaces, *, keep_volume: bool = False) 
             numbers = replay.number(faces.lithium(plane))
             if index <= faces.lowest_px:
                 continue
-            grown = is_rooted[numbers] & (faces.near_px < index)
+            grown = is_rooted[numbers] & (faces.near_px < index) & (faces.far_px > index)
             deepest[grown] = index
             voxels += grown
             if keep_volume:
@@ -128,7 +134,7 @@ def trace_growth(stack: Stack, faces: Interfaces, *, keep_volume: bool = False) 
                 if deep.any():
                     kept[index] = deep
     start, volume = _stacked(kept, stack.shape) if keep_volume else (0, None)
-    return Growth(deepest, voxels, film_voxels, isolated, start, volume)
+    return Growth(deepest, voxels, film_voxels, isolated, counter_voxels, start, volume)
 
 
 def _join(stack: Stack, faces: Interfaces) -> tuple[NDArray[np.int64], _Tally, int]:
@@ -142,11 +148,13 @@ def _join(stack: Stack, faces: Interfaces) -> tuple[NDArray[np.int64], _Tally, i
                 continue
             tally.make_room(joiner.count)
             tally.is_rooted[numbers[lithium & (faces.near_px >= index - 1)]] = True
+            tally.is_counter[numbers[lithium & (faces.far_px <= index + 1)]] = True
             if index <= faces.lowest_px:
                 film += int(np.count_nonzero(lithium))
                 continue
-            beyond = lithium & (faces.near_px < index)
-            film += int(np.count_nonzero(lithium)) - int(np.count_nonzero(beyond))
+            above = lithium & (faces.near_px < index)
+            film += int(np.count_nonzero(lithium)) - int(np.count_nonzero(above))
+            beyond = above & (faces.far_px > index)
             owners = numbers[beyond]
             np.add.at(tally.voxels, owners, 1)
             np.minimum.at(tally.nearest, owners, index - 0.5 - faces.near_px[beyond])
@@ -154,21 +162,23 @@ def _join(stack: Stack, faces: Interfaces) -> tuple[NDArray[np.int64], _Tally, i
     return joiner.pieces(), tally, film
 
 
-def _judge(pieces: NDArray[np.int64], tally: _Tally, stack: Stack) -> tuple[NDArray[np.bool_], Isolated]:
-    """Tell rooted pieces from isolated ones."""
+def _judge(pieces: NDArray[np.int64], tally: _Tally, stack: Stack) -> tuple[NDArray[np.bool_], Isolated, int]:
+    """Tell rooted pieces from isolated ones, and count what hangs on the counter side."""
     count = int(pieces.max(initial=0)) + 1
-    is_rooted = np.zeros(count, dtype=bool)
+    is_rooted, is_counter = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
     voxels = np.zeros(count, dtype=np.int64)
     nearest = np.full(count, np.inf)
     np.logical_or.at(is_rooted, pieces, tally.is_rooted[: pieces.size])
+    np.logical_or.at(is_counter, pieces, tally.is_counter[: pieces.size])
     np.add.at(voxels, pieces, tally.voxels[: pieces.size])
     np.minimum.at(nearest, pieces, tally.nearest[: pieces.size])
     is_rooted[0] = False
-    loose = ~is_rooted & (voxels > 0)
+    loose = ~is_rooted & ~is_counter & (voxels > 0)
     loose[0] = False
     order = np.argsort(-voxels[loose], kind="stable")
     volume_um3 = voxels[loose][order].astype(np.float64) * stack.voxel_um3
-    return is_rooted, Isolated(volume_um3, np.maximum(nearest[loose][order], 0.0) * stack.depth_um)
+    isolated = Isolated(volume_um3, np.maximum(nearest[loose][order], 0.0) * stack.depth_um)
+    return is_rooted, isolated, int(voxels[is_counter & ~is_rooted].sum())
 
 
 def _stacked(kept: dict[int, NDArray[np.bool_]], shape: tuple[int, int]) -> tuple[int, NDArray[np.bool_]]:

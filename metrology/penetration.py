@@ -21,21 +21,23 @@ class Penetration:
     depth_um : (n_y, n_x) array of float32
         Depth of the deepest connected lithium of each column below the interface, in µm; 0 where none.
     column_um : (n_y, n_x) array of float32
-        Connected lithium beyond the interface over the column's area, in µm.
+        Connected lithium beyond the interface over the column's area, in µm; 0 where `depth_um` is.
     max_depth_um : float
         Largest of `depth_um`, in µm.
     volume_um3 : float
-        Volume of connected lithium beyond the interface, in µm^3.
+        Volume of connected lithium beyond the interface, in µm^3: the sum over `column_um`.
     electrolyte_crossed : float
         Largest share of the electrolyte that connected lithium crosses in one column, dimensionless, 1 = all.
     is_shorted : bool
         True if connected lithium reaches the counter side of the electrolyte.
     film_volume_um3 : float
-        Volume of the lithium on the anode's side of the interface, in µm^3.
+        Volume of the lithium on the anode's side of the interface, and of roughness beyond it, in µm^3.
     tolerance_um : float
-        Lithium less deep than this is roughness of the film: it counts in the volume, not in the depths.
+        Where the deepest lithium of a column is less deep than this, it is roughness of the film.
     isolated : Isolated
-        Pieces that nothing connects to the anode.
+        Pieces in the electrolyte that nothing connects to either electrode.
+    counter_volume_um3 : float
+        Volume of lithium in the electrolyte that hangs on its counter side and not on the anode, in µm^3.
     """
 
     depth_um: NDArray[np.float32]
@@ -47,6 +49,7 @@ class Penetration:
     film_volume_um3: float
     tolerance_um: float
     isolated: Isolated
+    counter_volume_um3: float = 0.0
 
     @property
     def isolated_volume_um3(self) -> float:
@@ -133,15 +136,18 @@ def penetration_of(stack: Stack, faces: Interfaces, *, growth: Growth | None = N
     depth = np.where(np.isfinite(deepest), deepest + 0.5 - faces.near_px, 0.0)
     is_deep = depth > faces.tolerance_px
     depth = np.where(is_deep, depth, 0.0)
+    voxels = np.where(is_deep, growth.voxels, 0)
+    film_voxels = growth.film_voxels + int(growth.voxels.sum() - voxels.sum())
     crossed = np.minimum(depth / (faces.far_px - faces.near_px), 1.0)
     return Penetration(
         depth_um=(depth * stack.depth_um).astype(np.float32),
-        column_um=(growth.voxels * stack.depth_um).astype(np.float32),
+        column_um=(voxels * stack.depth_um).astype(np.float32),
         max_depth_um=float(depth.max() * stack.depth_um),
-        volume_um3=float(growth.voxels.sum() * stack.voxel_um3),
+        volume_um3=float(voxels.sum() * stack.voxel_um3),
         electrolyte_crossed=float(crossed.max()),
         is_shorted=bool((is_deep & (deepest >= faces.far_px - 1)).any()),
-        film_volume_um3=growth.film_voxels * stack.voxel_um3,
+        film_volume_um3=film_voxels * stack.voxel_um3,
         tolerance_um=faces.tolerance_px * stack.depth_um,
         isolated=growth.isolated,
+        counter_volume_um3=growth.counter_voxels * stack.voxel_um3,
     )

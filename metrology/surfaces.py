@@ -11,9 +11,18 @@ from .stack import Stack
 TUKEY = 4.685
 """Residuals beyond so many standard deviations carry no weight (biweight of 95 % efficiency)."""
 
-MAD_TO_STD = 1.4826
-DRAWS = 300
-SAMPLE = 4000
+SHARE = 0.3
+"""At least this share of the columns must follow the surface; the others may lie anywhere."""
+
+SHARE_TO_STD = 1 / 0.38532
+"""From the 0.3 quantile of absolute residuals to the standard deviation of a normal distribution."""
+
+WINDOW = 2.5
+WINDOW_TO_STD = 0.9545
+"""Standard deviation of a normal distribution cut off at 2.5 of its own."""
+
+DRAWS = {1: 300, 2: 2000}
+SAMPLE = 2000
 ITERATIONS = 100
 LEAST_STD_PX = 0.5
 """Heights are whole voxels: the fit must see across a step of one, or it locks onto a terrace."""
@@ -100,8 +109,9 @@ def column_limits(
 def fit_surface(heights_px: NDArray[np.float64], *, degree: int = 1, seed: int = 0) -> Surface:
     """Fit a smooth surface that ignores dents, holes and growths.
 
-    A least-median-of-squares start [1]_ (stands up to nearly half of the columns off the surface), then
-    re-weighted least squares with Tukey's biweight [2]_.
+    A start by least quantile of squares [1]_, which holds as long as three columns in ten follow the surface,
+    then re-weighted least squares with Tukey's biweight [2]_. The smallest quantile and not the median is taken
+    because a mass of lithium may lie under more than half of an electrolyte that is intact elsewhere.
 
     Parameters
     ----------
@@ -136,11 +146,11 @@ def fit_surface(heights_px: NDArray[np.float64], *, degree: int = 1, seed: int =
         raise ValueError(f"{int(known.sum())} columns show the surface; {size} are needed to fit degree {degree}")
     rows, columns = np.nonzero(known)
     terms, heights = _terms(rows, columns, shape, size), heights_px[known]
-    coefficients = _least_median(terms, heights, np.random.default_rng(seed))
-    std = LEAST_STD_PX
+    coefficients = _least_quantile(terms, heights, DRAWS[degree], np.random.default_rng(seed))
+    std = float("inf")
     for _ in range(ITERATIONS):
         residual = heights - terms @ coefficients
-        std = max(MAD_TO_STD * float(np.median(np.abs(residual))), LEAST_STD_PX)
+        std = max(_spread(residual, std), LEAST_STD_PX)
         weight = np.square(np.clip(1 - np.square(residual / (TUKEY * std)), 0, None))
         normal = terms.T @ (terms * weight[:, None])
         updated = np.linalg.lstsq(normal, terms.T @ (weight * heights), rcond=None)[0]
@@ -160,19 +170,26 @@ def _terms(rows: NDArray[np.intp], columns: NDArray[np.intp], shape: tuple[int, 
     return np.stack(terms[:size], axis=1)
 
 
-def _least_median(
-    terms: NDArray[np.float64], heights: NDArray[np.float64], rng: np.random.Generator
+def _spread(residual: NDArray[np.float64], before: float) -> float:
+    """Standard deviation of what follows the surface; it never grows, or the fit would run off with the rest."""
+    std = min(before, SHARE_TO_STD * float(np.quantile(np.abs(residual), SHARE)))
+    within = np.square(residual[np.abs(residual) <= WINDOW * max(std, LEAST_STD_PX)])
+    return min(std, float(np.sqrt(within.mean())) / WINDOW_TO_STD) if within.size else std
+
+
+def _least_quantile(
+    terms: NDArray[np.float64], heights: NDArray[np.float64], draws: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Of many surfaces through few columns each, the one with the least median residual."""
+    """Of many surfaces through few columns each, the one that three columns in ten come nearest to."""
     chosen = rng.permutation(heights.size)[:SAMPLE]
     terms, heights = terms[chosen], heights[chosen]
     best = np.zeros(terms.shape[1])
     best[0] = np.median(heights)
-    least = float(np.median(np.abs(heights - best[0])))
-    for _ in range(DRAWS):
-        few = rng.choice(heights.size, 2 * terms.shape[1])
+    least = float(np.quantile(np.abs(heights - best[0]), SHARE))
+    for _ in range(draws):
+        few = rng.choice(heights.size, terms.shape[1])
         trial = np.linalg.lstsq(terms[few], heights[few], rcond=None)[0]
-        median = float(np.median(np.abs(heights - terms @ trial)))
-        if median < least:
-            best, least = trial, median
+        quantile = float(np.quantile(np.abs(heights - terms @ trial), SHARE))
+        if quantile < least:
+            best, least = trial, quantile
     return best

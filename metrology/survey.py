@@ -12,7 +12,7 @@ from .electrolyte import Electrolyte, inspect_electrolyte
 from .filaments import Filament, measure_filaments
 from .film import film_map
 from .frame import Frame, find_frame
-from .growth import trace_growth
+from .growth import Growth, trace_growth
 from .interfaces import TOLERANCE_STDS, Interfaces
 from .ligament import Ligament, narrowest_ligament
 from .penetration import Penetration, penetration_of
@@ -31,7 +31,7 @@ class Survey:
         Layers, electrode and tilt.
     thickness_um : (n_y, n_x) array of float32
         Film along the collector's normal, in µm; NaN off the electrode or not measured. The film is the lithium
-        on the anode's side of the interface.
+        on the anode's side of the interface, with its roughness.
     unlabelled_um : (n_y, n_x) array of float32
         Height of unlabelled voxels in each column, in µm: the most that the film may be short.
     deposit : Deposit
@@ -68,7 +68,7 @@ class Survey:
     electrolyte: Electrolyte | None
 
 
-def survey(
+def survey_labels(
     labels: Array,
     *,
     voxel_um: VoxelSize,
@@ -115,16 +115,17 @@ def survey(
     frame = find_frame(labels, voxel_um=voxel_um, axis=axis, anode=anode, degree=degree, mask=mask, area_cm2=area_cm2)
     stack = Stack(labels, voxel_um, frame.axis, frame.anode)
     faces = interfaces_of(frame)
-    along, unlabelled = film_map(stack, None if faces is None else faces.near_px, fractions=fractions)
+    growth = None if faces is None else trace_growth(stack, faces, keep_volume=True)
+    end = None if faces is None or growth is None else film_end_px(faces, growth)
+    along, unlabelled = film_map(stack, end, fractions=fractions)
     thickness = np.where(frame.electrode, frame.along_normal_um(along), np.float32(np.nan)).astype(np.float32)
     deposit = deposit_statistics(
         thickness, frame.electrode, voxel_um=voxel_um, axis=frame.axis, area_cm2=frame.area_cm2
     )
     deposit = replace(deposit, area_in_view_cm2=deposit.area_in_view_cm2 / cos(frame.tilt_rad))
     grain = texture(thickness, frame.electrode, pixel_um=stack.pixel_um)
-    if faces is None:
+    if faces is None or growth is None:
         return Survey(frame, thickness, unlabelled, deposit, grain, None, None, None, None, 0, (), None)
-    growth = trace_growth(stack, faces, keep_volume=True)
     depth = penetration_of(stack, faces, growth=growth)
     area_um2 = frame.area_in_view_cm2 * UM2_PER_CM2
     edges = (stack.depth_um, *stack.pixel_um)
@@ -166,3 +167,23 @@ def interfaces_of(frame: Frame) -> Interfaces | None:
         TOLERANCE_STDS * frame.interface.std_px,
         frame.electrode,
     )
+
+
+def film_end_px(faces: Interfaces, growth: Growth) -> NDArray[np.float64]:
+    """Return where the film ends: at the interface, or beyond its roughness where nothing has grown through.
+
+    Parameters
+    ----------
+    faces : Interfaces
+        Where the electrolyte begins and ends.
+    growth : Growth
+        Lithium beyond the interface.
+
+    Returns
+    -------
+    (n_y, n_x) array of float64
+        Index counted from the anode.
+    """
+    rise = np.where(np.isfinite(growth.deepest_px), growth.deepest_px + 0.5 - faces.near_px, 0.0)
+    is_rough = (rise > 0) & (rise <= faces.tolerance_px)
+    return np.where(is_rough, faces.near_px + rise + 1.0, faces.near_px)

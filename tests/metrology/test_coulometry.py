@@ -84,3 +84,12 @@ def test_impossible_inputs_are_refused():
         charge_of_density(0.2, 1, area_cm2=-1)
     with pytest.raises(ValueError, match=r"efficiency is 1\.2"):
         charge_of_density(0.2, 1, efficiency=1.2)
+
+
+def test_warm_lithium_is_thicker():
+    cold, warm = charge_of_density(0.2, 4000), charge_of_density(0.2, 4000, temperature_k=333.15)
+    assert warm.expected_thickness_um / cold.expected_thickness_um - 1 == pytest.approx(0.0049, abs=1e-4)
+    assert "lithium is dense, 0.534 g/cm3 at 298.15 K" in cold.assumptions
+    assert "lithium is dense, 0.5314 g/cm3 at 333.15 K" in warm.assumptions
+    with pytest.raises(ValueError, match="temperature is 500 K"):
+        charge_over_area(1, 1, temperature_k=500)

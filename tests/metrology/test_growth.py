@@ -50,6 +50,24 @@ def test_lithium_joined_only_in_the_film_is_connected():
     np.testing.assert_array_equal(growth.isolated.distance_um, [12.0])
 
 
+def test_counter_electrode_counts_nowhere():
+    labels, _ = field()
+    labels[30:] = LI  # a lithium counter electrode
+    labels[25:30, 7, 7] = LI  # and what hangs on it
+    labels[10:15, 2, 2] = LI
+    labels[20, 5, 5] = LI
+    faces = Interfaces(np.full((10, 10), 9.5), np.full((10, 10), 29.5))
+    growth = trace_growth(Stack(labels, 1.0), faces)
+    assert growth.film_voxels == 600
+    assert growth.voxels.sum() == 5
+    assert growth.counter_voxels == 5
+    np.testing.assert_array_equal(growth.isolated.volume_um3, [1.0])
+    labels[15:30, 2, 2] = LI  # a bridge: only its way through the electrolyte counts
+    shorted = trace_growth(Stack(labels, 1.0), faces)
+    assert shorted.voxels.sum() == 20 + 5
+    assert shorted.counter_voxels == 0
+
+
 def test_tilted_interface_counts_by_column():
     labels, faces = field()
     slope = np.broadcast_to(np.linspace(5.0, 14.0, 10), (10, 10))

@@ -124,7 +124,9 @@ def test_slabs_and_larger_than_memory_volumes_give_the_same_numbers():
     rooted = np.isin(pieces, np.unique(pieces[(labels == LI) & (index <= 8)]))
     beyond = (labels == LI) & (index > 7.5)
     assert whole.volume_um3 == pytest.approx((rooted & beyond).sum() * 0.54**3)
-    assert whole.isolated_volume_um3 == pytest.approx((~rooted & beyond).sum() * 0.54**3)
+    far = np.isin(pieces, np.unique(pieces[(labels == LI) & (index >= 67)]))
+    assert whole.isolated_volume_um3 == pytest.approx((~rooted & ~far & beyond).sum() * 0.54**3)
+    assert whole.counter_volume_um3 == pytest.approx((~rooted & far & beyond).sum() * 0.54**3)
     assert whole.film_volume_um3 == pytest.approx(((labels == LI) & ~beyond).sum() * 0.54**3)
 
 
@@ -133,7 +135,7 @@ def test_no_lithium_is_counted_twice_or_lost():
     labels = cell()
     labels[8:38][rng.random((30, 21, 21)) < 0.1] = LI
     result = measure_penetration(labels, voxel_um=1.0)
-    total = result.film_volume_um3 + result.volume_um3 + result.isolated_volume_um3
+    total = result.film_volume_um3 + result.volume_um3 + result.isolated_volume_um3 + result.counter_volume_um3
     assert total == pytest.approx((labels == LI).sum())
     assert result.column_um.sum() == pytest.approx(result.volume_um3)
 
@@ -154,7 +156,8 @@ def test_roughness_of_a_film_is_no_depth():
     labels[8:12][np.arange(8, 12)[:, None, None] < rough] = LI
     result = measure_penetration(labels, voxel_um=1.0)
     assert result.max_depth_um == 0
-    assert result.volume_um3 > 0
+    assert result.volume_um3 == 0
+    assert result.film_volume_um3 == (labels == LI).sum()
     assert result.tolerance_um == pytest.approx(3 * np.sqrt(2 / 3), rel=0.1)  # of three equal heights
     labels[8:25, 30, 30] = LI
     assert measure_penetration(labels, voxel_um=1.0).max_depth_um == pytest.approx(16, abs=0.2)
