@@ -2,11 +2,13 @@
 
 Public names: `CellLayout`; `ExpectedMu`, `expected_mu`, `Contrast`, `contrast_table`; `Reference`, `Calibration`,
 `calibrate`, `region_reference`; `Surface`, `collector_surface_from_transmission`; `Thresholds`, `prepare`, `apply`,
-`HALO_VOXELS`; `RigidMove`, `Registration`, `register`.
+`HALO_VOXELS`; `RigidMove`, `Registration`, `register`; `Fractions`,
+`two_gas_fractions`.
 """
 
 from .calibration import Calibration, Reference, calibrate, region_reference
 from .contrast import Contrast, ExpectedMu, contrast_table, expected_mu
+from .fractions import Fractions, two_gas_fractions
 from .layout import CellLayout
 from .preparation import prepare
 from .registration import Registration, register
@@ -20,6 +22,7 @@ __all__ = [
     "CellLayout",
     "Contrast",
     "ExpectedMu",
+    "Fractions",
     "Reference",
     "Registration",
     "RigidMove",
@@ -33,4 +36,5 @@ __all__ = [
     "prepare",
     "region_reference",
     "register",
+    "two_gas_fractions",
 ]
