@@ -14,10 +14,11 @@ from ..reconstruction.artefacts import bad_pixels, remove_zingers
 from ..reconstruction.fbp import fbp
 from ..reconstruction.fdk import detector_rows, fdk
 from ..reconstruction.fourier import fourier_fbp
+from ..reconstruction.hardening import Linearisation, linearise, subtract_floor
 from ..scans.geometry import ConeBeam
 from ..scans.scan import Frames, Scan
 from .selection import Selection
-from .steps import Fbp, Fdk, FlatField, FourierFbp, Rings, Step, Zingers
+from .steps import Fbp, Fdk, FlatField, FourierFbp, GlareFloor, Rings, Step, Zingers
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,8 @@ class Fields:
         Index of each selected view in the whole scan.
     columns : tuple of int
         First detector column, and pixels per bin.
+    hardening : Linearisation or None
+        Map for the step `hardening`.
     """
 
     flats: Image | None
@@ -54,6 +57,7 @@ class Fields:
     floor: Image
     views: NDArray[np.int64]
     columns: tuple[int, int]
+    hardening: Linearisation | None = None
 
 
 @dataclass(frozen=True)
@@ -194,6 +198,8 @@ def correct_block(
             light = flat_field.normalise_air(light, [_binned(step.air_columns, fields.columns)])
         elif isinstance(step, Zingers):
             light, counts["zingers"] = remove_zingers(light, threshold=step.threshold)
+        elif isinstance(step, GlareFloor):
+            light = subtract_floor(light, step.share)
     integrals, report = flat_field.line_integrals(light[inner], floor=fields.floor, nonfinite="repair")
     counts |= {
         "nonfinite": report.n_nonfinite,
@@ -201,6 +207,8 @@ def correct_block(
         "floored": report.n_floored,
         "samples": report.n_pixels,
     }
+    if fields.hardening is not None:
+        integrals = linearise(integrals, fields.hardening)
     seen = np.where(np.isfinite(light[inner]), light[inner], 0)
     return Corrected(integrals, seen.sum(axis=0, dtype=np.float32), counts)
 

@@ -18,6 +18,7 @@ import zarr
 from numpy.typing import NDArray
 
 from ..arrays import Block, blocks
+from ..reconstruction.hardening import Linearisation
 from ..scans.geometry import ConeBeam
 from ..scans.scan import Scan
 from .axis import Axis, find_axis
@@ -59,6 +60,8 @@ class Job:
         Provenance for the image.
     advance : callable
         Told of every finished block.
+    hardening : Linearisation or None
+        Map for the step `hardening`; None where the chain has none.
     """
 
     name: str
@@ -70,6 +73,7 @@ class Job:
     levels: int = 5
     attributes: Mapping[str, Any] = field(default_factory=dict)
     advance: Advance = lambda stage, done, total: None
+    hardening: Linearisation | None = None
 
     @property
     def scratch(self) -> Path:
@@ -180,7 +184,9 @@ def reconstruct(job: Job, ledger: Ledger, source_mark: str) -> Reconstructed:
         most_levels=job.levels,
         slab=job.blocks.slab,
     )
-    read_mark = fingerprint(source_mark, job.selection, *_dump(job.steps(Layout.PROJECTIONS)), layout.slab)
+    read_mark = fingerprint(
+        source_mark, job.selection, *_dump(job.steps(Layout.PROJECTIONS)), layout.slab, _table_mark(job)
+    )
     axis_mark = fingerprint(read_mark, job.scan.geometry.centre_px, job.theta.tolist(), *_dump(job.steps(Layout.SCAN)))
     mark = fingerprint(axis_mark, *_dump(job.steps(Layout.SINOGRAMS)), layout)
     volume_done = ledger.done(f"{job.name}/volume", -1, mark) and job.image.exists()
@@ -232,6 +238,10 @@ def _dump(steps: tuple[Step, ...]) -> list[dict[str, Any]]:
     return [step.model_dump(mode="json") for step in steps]
 
 
+def _table_mark(job: Job) -> float | None:
+    return None if job.hardening is None else float(job.hardening.measured @ job.hardening.linear)
+
+
 def _run_blocks(job: Job, stage: str, todo: list[Block], total: int, work: Callable[[Block], None]) -> None:
     """Run the blocks that are missing as Dask tasks on threads."""
     done = total - len(todo)
@@ -269,7 +279,7 @@ def _integrate(job: Job, ledger: Ledger, layout: ImageLayout, mark: str) -> None
     missing = [b for b in todo if fresh or not ledger.done(stage, b.index, mark)]
     if missing:
         integrals, sums = zarr.open_array(integrals_path, mode="r+"), zarr.open_array(sums_path, mode="r+")
-        fields = open_fields(job.scan, job.selection)
+        fields = replace(open_fields(job.scan, job.selection), hardening=job.hardening)
         steps = job.steps(Layout.PROJECTIONS)
         margin = halo_views(steps)
 

@@ -1,5 +1,6 @@
 """A quick look at a scan: binned, every fourth view, three slices, before a night is spent on it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from .axis import Axis, find_axis
 from .chain import correct_block, open_fields, reconstruct_slab
 from .config import Config
 from .engine import Job, check_job
+from .hardening_map import hardening_map
 from .opening import Opened, region_of
 from .pictures import save_slices
 from .planning import plan_blocks
@@ -42,7 +44,7 @@ def preview_scan(config: Config, one: Opened, folder: Path) -> Path:
     selection = preview_of(one.scan.shape, region_of(config, one.name))
     job = Job(one.name, one.scan, selection, config.chain(one.name), folder, config.compute)
     check_job(job)
-    fields = open_fields(one.scan, selection)
+    fields = replace(open_fields(one.scan, selection), hardening=hardening_map(config, one.name))
     size = plan_blocks(selection, config.compute).views
     steps = job.steps(Layout.PROJECTIONS)
     parts = []

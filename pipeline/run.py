@@ -13,6 +13,7 @@ from typing import Any
 from ..scans.geometry import ConeBeam
 from .config import Config
 from .engine import Advance, Job, Reconstructed, check_job, reconstruct
+from .hardening_map import hardening_map
 from .ledger import Ledger, fingerprint, locked
 from .loading import ConfigError, dump_config, load_config
 from .measuring import measure
@@ -226,6 +227,7 @@ def _job(config: Config, one: Opened, folder: Path, advance: Advance) -> Job:
         levels=config.output.levels,
         attributes=image_attributes(dump_config(config), scan=one.name, source=one.source),
         advance=advance,
+        hardening=hardening_map(config, one.name),
     )
 
 

@@ -43,6 +43,25 @@ class Zingers(Step):
     reads: ClassVar[Layout] = Layout.PROJECTIONS
 
 
+class GlareFloor(Step):
+    """Subtract an additive floor (scatter, glare of scintillator and lens, dark offset) before the logarithm."""
+
+    step: Literal["floor"] = "floor"
+    share: float = Field(ge=0, lt=0.5, description="share of the open beam, as read in the shadow of the collector")
+    reads: ClassVar[Layout] = Layout.PROJECTIONS
+
+
+class Hardening(Step):
+    """Put the line integrals of one energy in the place of a tube's, for the dominant material (Herman 1979)."""
+
+    step: Literal["hardening"] = "hardening"
+    material: Literal["electrolyte", "carbon", "casing", "collector"] = "electrolyte"
+    energy_kev: float | None = Field(
+        None, ge=5, le=200, description="energy whose µ the material shall read; default the beam's mean at zero path"
+    )
+    reads: ClassVar[Layout] = Layout.PROJECTIONS
+
+
 class Rings(Step):
     """Remove stripes that run along the angle axis of a sinogram, which become rings in a slice."""
 
@@ -51,7 +70,12 @@ class Rings(Step):
         "sorting",
         description="sorting: Vo 2018; mean: column mean; all: large and dead stripes too; wavelet: Münch 2009",
     )
-    size: int = Field(21, ge=3, le=301, description="width of the median over columns, in pixels")
+    size: int = Field(
+        9,
+        ge=3,
+        le=301,
+        description="width of the median over columns, in px; walls thinner than half of it suffer",
+    )
     reads: ClassVar[Layout] = Layout.SINOGRAMS
 
 
@@ -89,10 +113,22 @@ class Fdk(Step):
     reads: ClassVar[Layout] = Layout.SINOGRAMS
 
 
-STEPS: tuple[type[Step], ...] = (FlatField, Zingers, Rings, Centre, FourierFbp, Fbp, Fdk)
+STEPS: tuple[type[Step], ...] = (
+    FlatField,
+    Zingers,
+    GlareFloor,
+    Hardening,
+    Rings,
+    Centre,
+    FourierFbp,
+    Fbp,
+    Fdk,
+)
 """Every step there is, in the order in which they can follow one another."""
 
-AnyStep = Annotated[FlatField | Zingers | Rings | Centre | FourierFbp | Fbp | Fdk, Field(discriminator="step")]
+AnyStep = Annotated[
+    FlatField | Zingers | GlareFloor | Hardening | Rings | Centre | FourierFbp | Fbp | Fdk, Field(discriminator="step")
+]
 Reconstructor = FourierFbp | Fbp | Fdk
 
 DEFAULT_CHAIN: tuple[Step, ...] = (FlatField(), Zingers(), Rings(), Centre(), FourierFbp())
