@@ -117,7 +117,7 @@ def fourier_fbp(
     volume = np.zeros((n_rows, n_cols, n_cols), np.float32)
     with ThreadPoolExecutor(thread_count(threads)) as pool:
         plan = _plan(angles, n_cols, centre_px, voxel_um, window, pool)
-        groups = _groups(n_rows, n_theta, n_cols)
+        groups = _groups(n_rows, n_theta, plan.n, plan.polar.kept.size)
         n_lanes = len(groups[0][1])
         spectra = _aligned(n_theta * plan.polar.kept.size * 2 * n_lanes)
         grid = _aligned(plan.n * _row_step(plan.n, n_lanes))
@@ -140,18 +140,18 @@ def working_bytes(n_rows: int, n_theta: int, n_cols: int) -> int:
     int
         Bytes of its arrays, a few MiB per thread of scratch aside.
     """
-    return _bytes(len(_groups(n_rows, n_theta, n_cols)[0][1]), n_theta, n_cols)
-
-
-def _bytes(n_lanes: int, n_theta: int, n_cols: int) -> int:
-    """Bytes of the grid, the spectra and the factors of their samples."""
     n, n_kept = _grid_size(n_cols), polar_samples(n_cols, "ramp").kept.size
+    return _bytes(len(_groups(n_rows, n_theta, n, n_kept)[0][1]), n_theta, n, n_kept)
+
+
+def _bytes(n_lanes: int, n_theta: int, n: int, n_kept: int) -> int:
+    """Bytes of the grid, the spectra and the factors of their samples."""
     return 4 * (n * _row_step(n, n_lanes) + n_theta * n_kept * (2 * n_lanes + 2))
 
 
-def _groups(n_rows: int, n_theta: int, n_cols: int) -> list[tuple[Block, tuple[int, ...]]]:
+def _groups(n_rows: int, n_theta: int, n: int, n_kept: int) -> list[tuple[Block, tuple[int, ...]]]:
     """Slices that go side by side, as many as memory allows."""
-    allowed = [width for width in WIDTHS if _bytes(width, n_theta, n_cols) <= WORKING_BYTES]
+    allowed = [width for width in WIDTHS if _bytes(width, n_theta, n, n_kept) <= WORKING_BYTES]
     return list(slice_groups(n_rows, max(allowed, default=WIDTHS[0])))
 
 
