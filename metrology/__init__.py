@@ -3,8 +3,8 @@
 Public names: `thickness_map`, `ThicknessSum`, `deposit_statistics`, `Deposit`;
 `measure_penetration`, `Penetration`; `charge_mah`, `charge_of_density`, `charge_over_area`, `Charge`;
 `read_cycler`, `CyclerRecord`, `plated_charge_mah`, `PlatedCharge`; `balance`, `Balance`, `Amount`, `error_budget`;
-`find_frame`, `Frame`; `survey_labels`, `Survey`: all that one label volume tells, in one call. Further measures stand in
-their modules: `uniformity`, `local_thickness`, `ligament`, `filaments`, `electrolyte`, `excess`, `carbon`,
+`find_frame`, `Frame`; `survey_labels`, `Survey`: all that one label volume tells, in one call. Further measures
+stand in their modules: `uniformity`, `local_thickness`, `ligament`, `filaments`, `electrolyte`, `excess`, `carbon`,
 `uncertainty`, `series`.
 """
 

@@ -213,9 +213,7 @@ def _charge(
     if not 0 < share <= 1:
         raise ValueError(f"the efficiency is {share}; give the share of the charge that moved lithium, in (0, 1]")
     if not 0 < temperature_k < MELTING_K:
-        raise ValueError(
-            f"the temperature is {temperature_k} K; give one in kelvin below 453.65 K, where lithium melts"
-        )
+        raise ValueError(f"the temperature is {temperature_k} K; give kelvin, below 453.65 K where lithium melts")
     expansion = 1 + EXPANSION_PER_K * (temperature_k - REFERENCE_K)
     um_per_capacity = float(thickness_um(1.0)) * expansion
     parts = [(name, abs(um_per_capacity * share * std)) for name, std in stds]
