@@ -12,7 +12,7 @@ BEAM = ParallelBeam(13.0, 23.5)
 def cell(n=48):
     """Discs of 15 cm^-1 in a view of 0.62 mm: one bright, one dark inside."""
     y, x = np.indices((n, n)) - (n - 1) / 2
-    discs = (np.hypot(x, y) < 20) + (np.hypot(x - 5, y + 4) < 5) - 0.9 * (np.hypot(x + 8, y) < 5)
+    discs = 1.0 * (np.hypot(x, y) < 20) + (np.hypot(x - 5, y + 4) < 5) - 0.9 * (np.hypot(x + 8, y) < 5)
     return (15 * discs[None]).astype(np.float32)
 
 
