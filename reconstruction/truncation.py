@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from ..arrays import Array, array_namespace, to_host
 
+Samples = NDArray[np.floating]
+
 AIR_LEVEL = 0.01  # of the strongest line integral: edges below it are not truncated
 CELL_LEVEL = 0.35  # of the strongest line integral: edges above it cut the cell itself, not a tube round it
 POOR_FIT = 0.02  # of the edge's line integral: residual beyond which the fitted radius is not believed
@@ -124,12 +126,12 @@ class _Cylinder:
     bore_px: float
     mu_per_px: float
 
-    def line_integral(self, distance: NDArray[np.floating]) -> NDArray[np.floating]:
+    def line_integral(self, distance: Samples) -> Samples:
         """Return the line integral at distances from the axis in pixels."""  # numpydoc ignore=PR01,RT01
         return self.mu_per_px * _chord(distance, self.radius_px, self.bore_px)
 
 
-def _chord(distance: Any, radius: Any, bore: Any) -> NDArray[np.floating]:
+def _chord(distance: Any, radius: Any, bore: Any) -> Samples:
     """Return the path through a hollow cylinder, in pixels."""
     outer = np.sqrt(np.clip(radius**2 - distance**2, 0, None))
     return 2 * (outer - np.sqrt(np.clip(bore**2 - distance**2, 0, None)))
@@ -139,8 +141,8 @@ def _chord(distance: Any, radius: Any, bore: Any) -> NDArray[np.floating]:
 class _Edge:
     """Mean projection next to one edge of the view, over the distance from the axis, and the cylinder that fits it."""
 
-    distance: NDArray[np.floating]
-    level: NDArray[np.floating]
+    distance: Samples
+    level: Samples
     cylinder: _Cylinder
     misfit: float
     near_bore: bool = False  # one of the two edges lies in a bore, if not this one
@@ -151,7 +153,7 @@ class _Edge:
         return bool(np.polyfit(self.distance, self.level, 1)[0] > 0)
 
 
-def _best_edge(mean: NDArray[np.floating], centre_px: float) -> _Edge:
+def _best_edge(mean: Samples, centre_px: float) -> _Edge:
     """Fit cylinders to windows of several widths at each edge and at both together; return the surest fit.
 
     The radius of a fit to m columns is uncertain by their misfit over m^1.5; a window that reaches beyond the wall
@@ -181,12 +183,7 @@ def _doubt(fit: _Edge) -> float:
     return max(fit.misfit, ROUNDING * abs(fit.level[-1])) / fit.level.size**1.5
 
 
-def _best_on_grid(
-    distance: NDArray[np.floating],
-    level: NDArray[np.floating],
-    radii: NDArray[np.floating],
-    shares: NDArray[np.floating],
-) -> tuple[_Cylinder, float]:
+def _best_on_grid(distance: Samples, level: Samples, radii: Samples, shares: Samples) -> tuple[_Cylinder, float]:
     """Return the cylinder of least misfit, and that misfit; µ follows linearly, a share of 0 stands for no bore."""
     edge = distance[-1]
     bores = np.where(shares > 0, edge + shares * (radii[:, None] - edge), 0.0)
