@@ -249,7 +249,12 @@ class ChargeEntry(Section):
     current_density_ma_per_cm2: float | None = Field(None, gt=0)
     duration_min: float | None = Field(None, gt=0)
     charge_mah: float | None = Field(None, ge=0)
-    file: Path | None = None
+    file: Path | None = Field(None, description="cycler file: Neware, BioLogic, Arbin, Maccor, Novonix or CSV")
+    steps: tuple[int, ...] | None = Field(None, description="steps of the file to add up; default all")
+    cycles: tuple[int, ...] | None = Field(None, description="cycles of the file to add up; default all")
+    plating: Literal["charge", "discharge"] = Field(
+        "charge", description="which direction of the cycler plates lithium"
+    )
     area_cm2: float | None = Field(None, gt=0)
     area_cm2_std: float = Field(0.0, ge=0)
     current_share_std: float = Field(0.01, ge=0, le=1, description="uncertainty of the charge as a share of it")

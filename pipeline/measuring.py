@@ -1,5 +1,6 @@
 """From phases to numbers: thickness map, deposit, charge and balance of one run."""
 
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from .config import Config
 from .engine import Reconstructed
 from .phase_map import Labelled, Unlabelled
 from .store import open_level
+
+log = logging.getLogger(__name__)
 
 SURFACE_STD_VOXELS = 0.25
 """Standard deviation of where lithium ends towards carbon, in voxels: the part of the threshold model."""
@@ -123,7 +126,12 @@ def charge_of(config: Config) -> Charge | None:
 
         if entry.file is None:
             raise ValueError("charge gives neither a density, a charge nor a file; give one of them")
-        total = plated_charge_mah(read_cycler(entry.file)).charge_mah
+        found = plated_charge_mah(
+            read_cycler(entry.file), steps=entry.steps, cycles=entry.cycles, plating=entry.plating
+        )
+        for finding in found.findings:
+            log.warning("cycler file: %s", finding.message)
+        total = found.charge_mah
     return charge_over_area(
         total,
         entry.area_cm2 or math.nan,
