@@ -8,11 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..materials import MATERIALS, Absorber, Gas, Phase
-from .cell import Cell, Ring, disc, min_side
+from .cell import Cell, Ring, count_voxels, disc, min_side
 from .charge import Charge
 from .deposit import film_columns, lithium_voxels, split_voxels, stack_layers
 from .design import Bore, CellDesign, Collector
-from .inclusions import add_balls, add_cracks, add_voids, filament, scattered_balls, take_lowest
+from .inclusions import (
+    add_balls,
+    add_cracks,
+    add_voids,
+    filament,
+    relabel,
+    scattered_balls,
+    take_lowest,
+    voxels_of_balls,
+)
 from .morphology import coarse_field, gaussian_field, lenses, points_in_disc, pores
 from .tissues import OPEN_VOID, Fill, Site, Tissue, solid
 
@@ -213,7 +222,9 @@ def _fill_pores(
     """Fill open pores of the carbon with lithium from the collector's side on, in place."""
     if count == 0:
         return
-    layers = np.flatnonzero((labels == CARBON).any(axis=(1, 2)))
+    layers = np.flatnonzero(count_voxels(labels, inside, 256)[:, CARBON])
+    if layers.size == 0:
+        raise ValueError("lithium is to lie in pores of the carbon, but there is no carbon; give a thicker layer")
     slab = labels[layers[0] : layers[-1] + 1]
     height = np.arange(len(slab), dtype=np.float32)[:, None, None]
     score = height + coarse_field(slab.shape, 8.0, generator) * np.float32(0.2 * len(slab))
@@ -231,7 +242,9 @@ def _plate_electrolyte(
     deposit, voxel_um = design.deposit, design.bore.voxel_um
     if not any(budget[name] for name in ("filaments", "isolated", "mass", "mixed")):
         return
-    layers = np.flatnonzero((labels[:, inside] == ELECTROLYTE).any(axis=1))
+    layers = np.flatnonzero(count_voxels(labels, inside, 256)[:, ELECTROLYTE])
+    if layers.size == 0:
+        raise ValueError("lithium is to lie in the electrolyte, but there is none left; give a taller cell")
     low, high = float(layers[0]), float(layers[-1])
     reach, side = design.bore.radius_um / voxel_um, len(inside)
     left = _grow_filaments(labels, inside, design, budget["filaments"], generator)
@@ -267,13 +280,12 @@ def _grow_filaments(
             break
         top = column[0] + deposit.filament_reach * (column[-1] - column[0]) + 1
         foot = np.array([column[0] - 1.0, y, x])
-        balls = list(filament(foot, top, deposit.filament_um / voxel_um, generator))
-        trial = labels.copy()
-        needed = add_balls(trial, inside, balls, count=left + 1, host=ELECTROLYTE, code=MASS)
-        if needed > left:
+        balls = filament(foot, top, deposit.filament_um / voxel_um, generator)
+        places = voxels_of_balls(labels, inside, balls, host=ELECTROLYTE)
+        if len(places) > left:
             break
-        labels[...] = trial
-        left, grown = left - needed, grown + 1
+        relabel(labels, places, MASS)
+        left, grown = left - len(places), grown + 1
     if count and not grown:
         raise ValueError(
             f"{count} voxels of lithium do not make one filament of {deposit.filament_um:g} µm across the "

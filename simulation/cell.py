@@ -143,9 +143,29 @@ class Cell:
         (n_z, n_tissues) array of int64
             Counts in the order of `tissues`.
         """
-        counts = np.zeros((self.labels.shape[0], len(self.tissues)), dtype=np.int64)
-        _count(self.labels, self.inside, counts)
-        return counts
+        return count_voxels(self.labels, self.inside, len(self.tissues))
+
+
+def count_voxels(labels: NDArray[np.uint8], inside: NDArray[np.bool_], n_labels: int) -> NDArray[np.int64]:
+    """Count the labels of some columns, slice by slice, without a copy.
+
+    Parameters
+    ----------
+    labels : (n_z, n, n) array of uint8
+        Labels, below `n_labels`.
+    inside : (n, n) array of bool
+        Columns that count.
+    n_labels : int
+        Labels to count.
+
+    Returns
+    -------
+    (n_z, n_labels) array of int64
+        Voxels of each label in each slice.
+    """
+    counts = np.zeros((labels.shape[0], n_labels), dtype=np.int64)
+    _count(labels, inside, counts)
+    return counts
 
 
 @njit(nogil=True, cache=True)

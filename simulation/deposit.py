@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
@@ -140,8 +141,17 @@ def stack_layers(heights: list[NDArray[np.int64]], codes: list[int], n_z: int, *
     tops = np.cumsum(heights, axis=0)
     if tops[-1].max() > n_z:
         raise ValueError(f"the layers are up to {tops[-1].max()} voxels high, the cell {n_z}; give a taller cell")
-    z = np.arange(n_z)
     labels = np.full((*tops.shape[1:], n_z), fill, dtype=np.uint8)
-    for top, code in zip(tops[::-1], codes[::-1], strict=True):
-        labels[z < top[..., None]] = code
+    _fill_columns(labels, tops, np.array(codes, dtype=np.uint8))
     return np.moveaxis(labels, 2, 0)
+
+
+@njit(nogil=True, cache=True)
+def _fill_columns(labels, tops, codes):  # type: ignore[no-untyped-def]
+    """Write each layer into each column, from the top of the one below to its own."""
+    for y in range(labels.shape[0]):
+        for x in range(labels.shape[1]):
+            bottom = 0
+            for layer in range(codes.shape[0]):
+                labels[y, x, bottom : tops[layer, y, x]] = codes[layer]
+                bottom = tops[layer, y, x]

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from .cell import count_voxels
 from .morphology import ball_offsets, carve_ellipsoid, points_in_disc, random_rotation
 
 
@@ -48,15 +49,66 @@ def take_lowest(
     labels[hit] = code
 
 
-def add_balls(
+def voxels_of_balls(
     labels: NDArray[np.uint8],
     inside: NDArray[np.bool_],
     balls: Iterable[tuple[NDArray[np.float64], float]],
     *,
+    host: int,
+) -> NDArray[np.int64]:
+    """List the voxels of one tissue within some balls.
+
+    Parameters
+    ----------
+    labels : (n_z, n, n) array of uint8
+        Labels of a cell.
+    inside : (n, n) array of bool
+        Columns that count.
+    balls : iterable of (centre, radius)
+        Voxel indices z, y, x of the middle, and radius in voxels.
+    host : int
+        Only voxels with this label count.
+
+    Returns
+    -------
+    (n, 3) array of int64
+        z, y and x of each voxel once, in the order of the balls, from their middles out.
+    """
+    shape = np.array(labels.shape)
+    places = [np.rint(centre).astype(np.int64) + ball_offsets(radius) for centre, radius in balls]
+    place = np.concatenate([np.zeros((0, 3), dtype=np.int64), *places])
+    place = place[np.all((place >= 0) & (place < shape), axis=1)]
+    z, y, x = place.T
+    place = place[(labels[z, y, x] == host) & inside[y, x]]
+    _, first = np.unique(np.ravel_multi_index(tuple(place.T), labels.shape), return_index=True)
+    return place[np.sort(first)]
+
+
+def relabel(labels: NDArray[np.uint8], places: NDArray[np.int64], code: int) -> None:
+    """Relabel voxels, in place.
+
+    Parameters
+    ----------
+    labels : (n_z, n, n) array of uint8
+        Labels of a cell.
+    places : (n, 3) array of int64
+        z, y and x of each voxel.
+    code : int
+        What they become.
+    """
+    z, y, x = places.T
+    labels[z, y, x] = code
+
+
+def add_balls(
+    labels: NDArray[np.uint8],
+    inside: NDArray[np.bool_],
+    balls: Iterator[tuple[NDArray[np.float64], float]],
+    *,
     count: int,
     host: int,
     code: int,
-) -> int:
+) -> None:
     """Relabel voxels of one tissue within balls, ball after ball, until a number is reached, in place.
 
     Parameters
@@ -65,7 +117,7 @@ def add_balls(
         Labels of a cell.
     inside : (n, n) array of bool
         Columns that may change.
-    balls : iterable of (centre, radius)
+    balls : iterator of (centre, radius)
         Voxel indices z, y, x of the middle, and radius in voxels; consumed until `count` is reached.
     count : int
         Voxels to relabel.
@@ -74,26 +126,25 @@ def add_balls(
     code : int
         What they become.
 
-    Returns
-    -------
-    int
-        How many voxels changed: `count`, or fewer if the balls ran out.
+    Raises
+    ------
+    ValueError
+        If the balls run out, or `count` is more than the host holds.
     """
+    free = int(count_voxels(labels, inside, 256)[:, host].sum()) if count else 0
     done = 0
-    if count == 0:
-        return done
-    shape = np.array(labels.shape)
-    for centre, radius in balls:
-        place = np.rint(centre).astype(np.int64) + ball_offsets(radius)
-        place = place[np.all((place >= 0) & (place < shape), axis=1)]
-        z, y, x = place.T
-        free = (labels[z, y, x] == host) & inside[y, x]
-        z, y, x = z[free][: count - done], y[free][: count - done], x[free][: count - done]
-        labels[z, y, x] = code
-        done += len(z)
-        if done == count:
+    while done < min(count, free):
+        ball = next(balls, None)
+        if ball is None:
             break
-    return done
+        places = voxels_of_balls(labels, inside, [ball], host=host)[: count - done]
+        relabel(labels, places, code)
+        done += len(places)
+    if done < count:
+        raise ValueError(
+            f"{count} voxels of lithium are to lie in balls that have room for {done}; give less charge or a larger "
+            "host"
+        )
 
 
 def scattered_balls(
@@ -186,10 +237,11 @@ def add_voids(
     generator : numpy.random.Generator
         Source of the draws.
     """
-    layers = np.flatnonzero((labels[:, inside] == host).any(axis=1))
+    counts = count_voxels(labels, inside, 256)[:, host]
+    layers = np.flatnonzero(counts)
     if layers.size == 0:
         return
-    wanted = share * float((labels[:, inside] == host).sum())
+    wanted = share * float(counts.sum())
     opened, side = 0, labels.shape[1]
     balls = scattered_balls(float(layers[0]), float(layers[-1]), side / 2, radius, side, generator)
     while opened < wanted:
@@ -227,7 +279,8 @@ def add_cracks(
     generator : numpy.random.Generator
         Source of the draws.
     """
-    layers = np.flatnonzero((labels == host).any(axis=(1, 2)))
+    everywhere = np.ones(labels.shape[1:], dtype=bool)
+    layers = np.flatnonzero(count_voxels(labels, everywhere, 256)[:, host])
     if count == 0 or layers.size == 0:
         return
     side = labels.shape[1]

@@ -1,13 +1,15 @@
 """Random shapes with a seed: rough surfaces, pores, voids, gas pockets."""
 
+from typing import Any
+
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
 
 def gaussian_field(
-    shape: tuple[int, ...], correlation_px: float, generator: np.random.Generator
-) -> NDArray[np.float64]:
+    shape: tuple[int, ...], correlation_px: float, generator: np.random.Generator, *, dtype: type = np.float64
+) -> NDArray[Any]:
     """Return a stationary Gaussian random field of mean 0 and standard deviation 1.
 
     White noise filtered in Fourier space [1]_, so that the autocorrelation is `exp(-(r / correlation_px)^2)`;
@@ -21,10 +23,12 @@ def gaussian_field(
         Distance in pixels at which the autocorrelation has fallen to 1/e, above 0.
     generator : numpy.random.Generator
         Source of the noise.
+    dtype : type
+        numpy.float64, or numpy.float32 to save memory.
 
     Returns
     -------
-    numpy.ndarray of float64
+    numpy.ndarray of `dtype`
         The field, dimensionless.
 
     Raises
@@ -39,17 +43,18 @@ def gaussian_field(
     if not correlation_px > 0:
         raise ValueError(f"correlation length is {correlation_px} pixels; give more than 0")
     padded = [scipy.fft.next_fast_len(n + int(np.ceil(3 * correlation_px)), real=True) for n in shape]
-    spectrum = scipy.fft.rfftn(generator.standard_normal(padded))
+    spectrum = scipy.fft.rfftn(generator.standard_normal(padded, dtype=dtype))
     power = 1.0
     for axis, n in enumerate(padded):
         frequency = scipy.fft.rfftfreq(n) if axis == len(padded) - 1 else scipy.fft.fftfreq(n)
         # A Gaussian of width correlation / 2 folded with itself has the width of the autocorrelation.
         response = np.exp(-0.5 * (np.pi * correlation_px * frequency) ** 2)
         full = np.exp(-((np.pi * correlation_px * scipy.fft.fftfreq(n)) ** 2))
-        spectrum *= response.reshape([-1 if a == axis else 1 for a in range(len(padded))])
+        spectrum *= response.astype(dtype).reshape([-1 if a == axis else 1 for a in range(len(padded))])
         power *= full.mean()
-    field = scipy.fft.irfftn(spectrum, s=padded) / np.sqrt(power)
-    return field[tuple(slice(n) for n in shape)]
+    field = scipy.fft.irfftn(spectrum, s=padded, overwrite_x=True)[tuple(slice(n) for n in shape)]
+    field /= dtype(np.sqrt(power))
+    return field
 
 
 def pores(shape: tuple[int, ...], porosity: float, size_px: float, generator: np.random.Generator) -> NDArray[np.bool_]:
@@ -82,7 +87,7 @@ def pores(shape: tuple[int, ...], porosity: float, size_px: float, generator: np
         raise ValueError(f"porosity is {porosity}; give a share from 0 to below 1")
     if porosity == 0:
         return np.zeros(shape, dtype=bool)
-    return gaussian_field(shape, size_px, generator) < ndtri(porosity)
+    return gaussian_field(shape, size_px, generator, dtype=np.float32) < np.float32(ndtri(porosity))
 
 
 def lenses(
@@ -201,7 +206,7 @@ def coarse_field(shape: tuple[int, ...], correlation_px: float, generator: np.ra
     """
     step = max(1, int(correlation_px / 2))
     small = tuple(-(-n // step) + 1 for n in shape)
-    field = gaussian_field(small, correlation_px / step, generator).astype(np.float32)
+    field = gaussian_field(small, correlation_px / step, generator, dtype=np.float32)
     for axis, n in enumerate(shape):
         place = np.arange(n) / step
         left = place.astype(np.int64)

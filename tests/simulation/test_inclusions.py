@@ -10,8 +10,10 @@ from xelith.simulation.inclusions import (
     add_cracks,
     add_voids,
     filament,
+    relabel,
     scattered_balls,
     take_lowest,
+    voxels_of_balls,
 )
 
 
@@ -45,23 +47,37 @@ def test_more_lithium_than_room_is_refused(block):
 def test_balls_stop_at_the_count_and_keep_to_their_host(block):
     rng = np.random.default_rng(1)
     balls = scattered_balls(0.0, 39.0, 18.0, 4.0, 42, rng)
-    assert add_balls(block, INSIDE, balls, count=3333, host=1, code=7) == 3333
+    add_balls(block, INSIDE, balls, count=3333, host=1, code=7)
     assert (block == 7).sum() == 3333
     assert np.all(block[:10] == 0)
     assert not np.any((block == 7) & ~INSIDE)
 
 
-def test_too_few_balls_say_so(block):
-    done = add_balls(block, INSIDE, [(np.array([25.0, 20, 20]), 3.0)], count=10_000, host=1, code=7)
-    # 15 %: a ball of 3 voxels radius
-    assert done == pytest.approx(4 / 3 * np.pi * 27, rel=0.15)
-    assert add_balls(block, INSIDE, iter([]), count=0, host=1, code=7) == 0
+def test_too_few_balls_or_too_small_a_host_say_so(block):
+    with pytest.raises(ValueError, match=r"10000 voxels of lithium are to lie in balls that have room for 123"):
+        add_balls(block, INSIDE, iter([(np.array([25.0, 20, 20]), 3.0)]), count=10_000, host=1, code=7)
+    endless = scattered_balls(0.0, 39.0, 18.0, 4.0, 42, np.random.default_rng(1))
+    with pytest.raises(ValueError, match=r"give less charge or a larger host"):
+        add_balls(block, INSIDE, endless, count=10**6, host=1, code=7)
+    before = block.copy()
+    add_balls(block, INSIDE, iter([]), count=0, host=1, code=7)
+    np.testing.assert_array_equal(block, before)
+
+
+def test_voxels_of_balls_are_listed_once(block):
+    balls = [(np.array([20.0, 20, 20]), 3.0), (np.array([22.0, 20, 20]), 3.0), (np.array([0.0, 0, 0]), 3.0)]
+    places = voxels_of_balls(block, INSIDE, balls, host=1)
+    assert len(np.unique(places, axis=0)) == len(places)
+    near = [np.linalg.norm(places - centre, axis=1) <= 3.0 for centre, _ in balls[:2]]
+    assert np.all(near[0] | near[1])
+    relabel(block, places, 7)
+    assert (block == 7).sum() == len(places)
 
 
 def test_a_filament_is_one_body_from_foot_to_top(block):
     rng = np.random.default_rng(2)
-    balls = list(filament(np.array([9.0, 20.0, 22.0]), 39.0, 4.0, rng))
-    add_balls(block, INSIDE, balls, count=10**6, host=1, code=7)
+    balls = filament(np.array([9.0, 20.0, 22.0]), 39.0, 4.0, rng)
+    relabel(block, voxels_of_balls(block, INSIDE, balls, host=1), 7)
     bodies, count = label(block == 7)
     assert count == 1
     assert (block[10] == 7).any()
