@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from xelith.arrays import to_host
 from xelith.reconstruction.artefacts import (
     bad_pixels,

@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+
 from xelith.arrays import array_namespace, to_host
 from xelith.reconstruction.flat_field import (
     CountReport,
@@ -75,9 +76,7 @@ def test_transmission_takes_the_mask_it_is_given(xp):
 @pytest.mark.parametrize("flat_counts", [0, 90, 100])
 def test_zero_flats_are_refused_with_their_number(flat_counts):
     flat, dark = np.full((4, 6), flat_counts, dtype=np.uint16), np.full((4, 6), 100, dtype=np.uint16)
-    with pytest.raises(
-        ValueError, match=r"zero flats: flat is not brighter than dark in 24 of 24 pixels.*check"
-    ):
+    with pytest.raises(ValueError, match=r"zero flats: flat is not brighter than dark in 24 of 24 pixels.*check"):
         transmission(np.ones((2, 4, 6)), flat, dark)
 
 
