@@ -78,9 +78,7 @@ def repair_dead_pixels(projections: Array, mask: Array) -> Array:
             "crop both to the same region of interest"
         )
     if bool(mask.all()):
-        raise ValueError(
-            f"all {mask.size} pixels are marked dead; at least one must be alive: check the mask"
-        )
+        raise ValueError(f"all {mask.size} pixels are marked dead; at least one must be alive: check the mask")
     result = projections.astype(xp.float32)
     dead = mask
     while bool(dead.any()):  # twice at most: the second pass is for pixels whose row and column are all dead
@@ -130,9 +128,7 @@ def repair_nonfinite(projections: Array) -> tuple[Array, int]:
     if count == 0:
         return projections, 0
     if count == projections.size:
-        raise ValueError(
-            f"all {count} samples are NaN or Inf; some must be finite to repair the rest: check the file"
-        )
+        raise ValueError(f"all {count} samples are NaN or Inf; some must be finite to repair the rest: check the file")
     result = xp.where(bad, xp.nan, projections).astype(xp.float32)
     left = count
     while left:
@@ -236,9 +232,7 @@ def _median_5x5(xp: Any, frame: Array) -> Array:
     """Return the median of 5 x 5 pixels, edges repeated."""
     padded = xp.pad(frame, 2, mode="edge")
     n_rows, n_columns = frame.shape
-    return xp.median(
-        xp.stack([padded[r : r + n_rows, c : c + n_columns] for r in range(5) for c in range(5)]), axis=0
-    )
+    return xp.median(xp.stack([padded[r : r + n_rows, c : c + n_columns] for r in range(5) for c in range(5)]), axis=0)
 
 
 def _nearest_live(xp: Any, dead: Array, axis: int, reverse: bool) -> Array:
@@ -270,9 +264,7 @@ def _running_maximum(xp: Any, array: Array, axis: int) -> Array:
     return result
 
 
-def _window(
-    xp: Any, stack: Array, places: tuple[Array, ...], offsets: tuple[tuple[int, int, int], ...]
-) -> Array:
+def _window(xp: Any, stack: Array, places: tuple[Array, ...], offsets: tuple[tuple[int, int, int], ...]) -> Array:
     """Gather the samples at `offsets` from `places`, indices clipped to the stack; (n_places, n_offsets)."""
     indices = [
         xp.stack([xp.clip(place + offset[axis], 0, stack.shape[axis] - 1) for offset in offsets], axis=1)

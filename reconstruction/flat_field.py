@@ -156,9 +156,7 @@ def mean_flats(flats: Array, flat_positions: Array) -> tuple[Array, Array]:
             f"there are {flats.shape[0]} flats and {positions.size} flat positions; give one for each flat"
         )
     times = np.unique(positions)
-    means = [
-        xp.mean(flats[xp.asarray(np.flatnonzero(positions == t))], axis=0, dtype=xp.float32) for t in times
-    ]
+    means = [xp.mean(flats[xp.asarray(np.flatnonzero(positions == t))], axis=0, dtype=xp.float32) for t in times]
     return xp.stack(means), times
 
 
