@@ -125,7 +125,7 @@ def prepare_views(projections: Array, theta: NDArray[np.float64]) -> Views:
     )
 
 
-def detail(sinograms: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
+def detail(sinograms: NDArray[np.float32], scale: float, *, fade_edges: bool = True) -> NDArray[np.float32]:
     """Keep features narrower than `scale` columns and fade them out at the detector's edges.
 
     A truncated projection ends in a step at the edge, which would match its mirror image at the middle of the
@@ -137,6 +137,8 @@ def detail(sinograms: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
         Line integrals.
     scale : float
         Standard deviation of the Gaussian that is subtracted, in columns.
+    fade_edges : bool
+        False keeps detail up to the edges, for opposite views that overlap only there.
 
     Returns
     -------
@@ -148,6 +150,8 @@ def detail(sinograms: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
     for _ in range(3):
         slow = uniform_filter1d(slow, width, axis=-1, mode="nearest")
     fast = sinograms - slow
+    if not fade_edges:
+        return fast
     ramp = max(2, n_columns // 12)
     edge = np.sin(np.pi / 2 * (np.arange(ramp) + 0.5) / ramp) ** 2
     fade = np.ones(n_columns, np.float32)
