@@ -235,6 +235,11 @@ class Cell(Section):
         return None if millimetres is None else 1e3 * millimetres
 
     @property
+    def plates_in_electrolyte(self) -> bool:
+        """Whether lithium is expected inside the electrolyte."""
+        return (self.lithium_at or CELL_PRESETS[self.preset or "generic"].lithium_at) in ("electrolyte", "both")
+
+    @property
     def casing_um(self) -> float:
         """Path through both walls of the tube, in µm; 0 where its outer diameter is not given."""
         inner = self.inner_diameter_um
@@ -273,6 +278,12 @@ class ChargeEntry(Section):
         if not density and self.area_cm2 is None:
             raise ValueError("a charge needs area_cm2, the electrode's area in cm^2, to become a thickness")
         return self
+
+
+class Alignment(Section):
+    """How the argon scan is brought into register with the xenon scan."""
+
+    method: Literal["auto", "none"] = Field("auto", description="auto: rigid, on the electrolyte; none: taken as it is")
 
 
 class Segmentation(Section):
@@ -314,6 +325,7 @@ class Config(Section):
     cell: Cell = Cell()
     charge: ChargeEntry | None = None
     reconstruction: tuple[AnyStep, ...] = DEFAULT_CHAIN  # type: ignore[assignment]
+    registration: Alignment = Alignment()
     segmentation: Segmentation = Segmentation()
     metrology: Metrology = Metrology()
     region: Region = Region()

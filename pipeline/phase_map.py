@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from ..segmentation.contrast import ExpectedMu, expected_mu
 from ..segmentation.layout import CellLayout
 from ..segmentation.preparation import prepare
 from ..segmentation.thresholds import HALO_VOXELS, Thresholds, apply
+from .alignment import Aligned, Moved, align
 from .config import Config
 from .engine import Advance, Reconstructed
 from .ledger import Ledger, fingerprint
@@ -43,6 +44,8 @@ class Labelled:
         Levels, surfaces, noise and separability found in the scan.
     expected : dict
         For each scan, what each phase should read.
+    aligned : Aligned
+        The volumes on one grid.
     """
 
     labels: Path
@@ -50,6 +53,7 @@ class Labelled:
     layout: ImageLayout
     thresholds: Thresholds
     expected: Mapping[str, Expected]
+    aligned: Aligned
 
 
 @dataclass(frozen=True)
@@ -233,15 +237,20 @@ def label_phases(
         config.segmentation.model_dump(mode="json"),
         config.cell.model_dump(mode="json"),
         {gas: [str(v) for v in table.values()] for gas, table in expected.items()},
+        config.registration.model_dump(mode="json"),
     )
-    thresholds = _prepare(config, volumes, scans, expected, layout)
+    advance("register and calibrate", 0, 1)
+    aligned, thresholds = _prepare(config, volumes, scans, expected, layout)
+    advance("register and calibrate", 1, 1)
     for note in thresholds.notes:
         log.warning("%s", note)
     image = folder / f"{main}.ome.zarr"
-    labelled = Labelled(image / "labels" / "phases", image / "fractions" / "lithium", layout, thresholds, expected)
+    labelled = Labelled(
+        image / "labels" / "phases", image / "fractions" / "lithium", layout, thresholds, expected, aligned
+    )
     done = ledger.done("phases", -1, mark) and labelled.labels.exists() and labelled.lithium.exists()
     if not done:
-        _write_phases(labelled, {gas: volumes[name] for gas, name in scans.items()}, image, ledger, mark, advance)
+        _write_phases(labelled, image, ledger, mark, advance)
     return labelled
 
 
@@ -251,27 +260,36 @@ def _prepare(
     scans: Mapping[str, str],
     expected: Mapping[str, Expected],
     layout: ImageLayout,
-) -> Thresholds:
-    cell = CellLayout.of(list(config.cell.materials()), inner_diameter_um=config.cell.inner_diameter_um)
+) -> tuple[Aligned, Thresholds]:
+    """Register the pair where there is one, and find in it all that labelling needs."""
+    dark = Phase.LITHIUM if config.cell.plates_in_electrolyte else Phase.VOID
+    cell = CellLayout.of(
+        list(config.cell.materials()), inner_diameter_um=config.cell.inner_diameter_um, dark_in_electrolyte=dark
+    )
+    arrays = {gas: open_level(volumes[name].image) for gas, name in scans.items()}
     light = {gas: volumes[name].mean_transmission for gas, name in scans.items()}
     known = all(np.isfinite(image).all() for image in light.values())
-    return prepare(
-        {gas: open_level(volumes[name].image) for gas, name in scans.items()},
-        cell,
-        voxel_um=layout.voxel_um,
-        expected={gas: expected[gas] for gas in scans},
-        transmission=light if known else None,
-    )
+
+    def found(pair: Mapping[str, Any], transmission: Mapping[str, Any]) -> Thresholds:
+        wanted = {gas: expected[gas] for gas in pair}
+        return prepare(
+            pair, cell, voxel_um=layout.voxel_um, expected=wanted, transmission=transmission if known else None
+        )
+
+    aligned = Aligned(arrays, None, layout.voxel_um)
+    if len(arrays) == 2 and config.registration.method == "auto" and cell.has_electrolyte:
+        alone = {gas: found({gas: array}, {gas: light[gas]}) for gas, array in arrays.items()}
+        aligned = align(arrays, alone, layout.voxel_um)
+    # On the grid of the xenon scan, rows transmit what they do in that scan.
+    main = light.get("xenon", light.get("argon"))
+    moved = isinstance(aligned.volumes.get("argon"), Moved)
+    thresholds = found(aligned.volumes, dict.fromkeys(light, main) if moved else light)
+    if aligned.note is not None:
+        thresholds = replace(thresholds, notes=(*thresholds.notes, aligned.note))
+    return aligned, thresholds
 
 
-def _write_phases(
-    labelled: Labelled,
-    volumes: Mapping[str, Reconstructed],
-    image: Path,
-    ledger: Ledger,
-    mark: str,
-    advance: Advance,
-) -> None:
+def _write_phases(labelled: Labelled, image: Path, ledger: Ledger, mark: str, advance: Advance) -> None:
     layout = labelled.layout
     targets: dict[Path, Any] = {labelled.labels: np.uint8, labelled.lithium: np.float32}
     partial = {path: path.with_name(path.name + ".partial") for path in targets}
@@ -281,7 +299,7 @@ def _write_phases(
             create_image(partial[path], layout, name=path.name, dtype=dtype, attributes={"quantity": path.name})
         ledger.record("phases", -2, mark)
     todo = [s for s in layout.slabs if fresh or not ledger.done("phases", s.index, mark)]
-    arrays = {gas: open_level(volume.image) for gas, volume in volumes.items()}
+    arrays = labelled.aligned.volumes
     total, finished = len(layout.slabs), iter(range(len(layout.slabs) - len(todo) + 1, len(layout.slabs) + 1))
     advance("phases", total - len(todo), total)
 

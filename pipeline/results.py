@@ -62,7 +62,7 @@ def build_results(
             name: _scan(volume, sources[name], noise.get(_gas(config, name), noise_of_middle(volume.image)))
             for name, volume in volumes.items()
         },
-        "registration": {"shift_um": None, "rotation_deg": None, "residual_um": None},
+        "registration": _registration(labelled),
         "deposit": _record(measured.deposit),
         "penetration": dict.fromkeys(PENETRATION),
         "coulometry": _coulometry(measured),
@@ -71,6 +71,12 @@ def build_results(
         "report": _for_report(labelled, volumes),
     }
     return _plain(results)
+
+
+def _registration(labelled: Labelled | Unlabelled) -> dict[str, Any]:
+    if isinstance(labelled, Unlabelled):
+        return {"shift_um": None, "rotation_deg": None, "residual_um": None}
+    return labelled.aligned.as_dict()
 
 
 def _gas(config: Config, name: str) -> str:

@@ -1,0 +1,139 @@
+"""The argon scan on the grid of the xenon scan: a rigid move, measured, and applied slab by slab where it matters."""
+
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..segmentation.registration import Registration, register
+from ..segmentation.rigid import RigidMove
+from ..segmentation.thresholds import Thresholds
+
+log = logging.getLogger(__name__)
+
+NEGLIGIBLE_PX = 0.05
+"""A move below this everywhere is recorded and not applied: interpolation would cost more than it mends."""
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A volume seen on another one's grid; slices are resampled when they are read.
+
+    Parameters
+    ----------
+    volume : array
+        (n_z, n_y, n_x) µ in cm^-1, read when sliced.
+    move : RigidMove
+        From the other volume to this one.
+    shape : tuple of int
+        (n_z, n_y, n_x) of the grid.
+    """
+
+    volume: Any
+    move: RigidMove
+    shape: tuple[int, int, int]
+
+    def __getitem__(self, key: Any) -> NDArray[np.float32]:
+        """Resample the rows asked for, and cut the rest."""
+        rows, *rest = key if isinstance(key, tuple) else (key,)
+        first, stop, step = rows.indices(self.shape[0]) if isinstance(rows, slice) else (rows, rows + 1, 1)
+        if step != 1:
+            raise ValueError(f"rows are sliced in steps of {step}; slice them in steps of 1")
+        if stop <= first:
+            return np.zeros((0, *self.shape[1:]), np.float32)[(slice(None), *rest)]
+        found = np.asarray(self.move.resampled(self.volume, first, stop))[(slice(None), *rest)]
+        return found if isinstance(rows, slice) else found[0]
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """A pair of volumes on one grid.
+
+    Parameters
+    ----------
+    volumes : mapping
+        µ by gas.
+    registration : Registration or None
+        The measured move; None where it was not measured.
+    voxel_um : float
+        Edge of a voxel, in µm.
+    note : str or None
+        Why it was not measured.
+    """
+
+    volumes: Mapping[str, Any]
+    registration: Registration | None
+    voxel_um: float
+    note: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the move under the keys of results.json.
+
+        Returns
+        -------
+        dict
+            Shift (z, y, x) in µm, turn about the axis in degrees, residual in µm; None where not measured.
+        """
+        if self.registration is None:
+            return {"shift_um": None, "rotation_deg": None, "residual_um": None}
+        found = self.registration
+        return {
+            "shift_um": [self.voxel_um * px for px in found.move.shift_px],
+            "shift_um_std": [self.voxel_um * px for px in found.shift_std_px],
+            "rotation_deg": math.degrees(found.move.rotation_rad[0]),
+            "residual_um": self.voxel_um * found.residual_px,
+            "correlation": found.correlation,
+        }
+
+
+def align(volumes: Mapping[str, Any], alone: Mapping[str, Thresholds], voxel_um: float) -> Aligned:
+    """Bring the argon volume onto the grid of the xenon volume.
+
+    Parameters
+    ----------
+    volumes : mapping
+        µ by gas, "argon" and "xenon", of one shape; read when sliced.
+    alone : mapping
+        What was found in each scan alone.
+    voxel_um : float
+        Edge of a voxel, in µm.
+
+    Returns
+    -------
+    Aligned
+        With the argon volume as it is where the move is negligible or could not be measured; the note says which.
+    """
+    try:
+        found = register(volumes["xenon"], volumes["argon"], alone["xenon"], alone["argon"])
+    except ValueError as error:
+        note = f"argon and xenon were not brought into register: {error}"
+        log.warning("%s", note)
+        return Aligned(volumes, None, voxel_um, note)
+    shape = volumes["xenon"].shape
+    if largest_shift_px(found.move, shape) < NEGLIGIBLE_PX:
+        return Aligned(volumes, found, voxel_um)
+    log.info("argon lies %s voxels (z, y, x) beside xenon, and is resampled", np.round(found.move.shift_px, 2).tolist())
+    return Aligned({**volumes, "argon": Moved(volumes["argon"], found.move, shape)}, found, voxel_um)
+
+
+def largest_shift_px(move: RigidMove, shape: tuple[int, int, int]) -> float:
+    """Return how far a move takes the corners of a volume.
+
+    Parameters
+    ----------
+    move : RigidMove
+        The move.
+    shape : tuple of int
+        (n_z, n_y, n_x).
+
+    Returns
+    -------
+    float
+        Largest distance, in voxels.
+    """
+    corners = np.array(np.meshgrid(*[[0.0, n - 1.0] for n in shape], indexing="ij")).reshape(3, -1)
+    return float(np.linalg.norm(move.moved(corners) - corners, axis=0).max())
