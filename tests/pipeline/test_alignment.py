@@ -12,7 +12,7 @@ from xelith.scans import write_data_exchange
 from xelith.segmentation.rigid import RigidMove
 from xelith.simulation.acquisition import Pose
 from xelith.simulation.demo import DEMO, GASES, POSE, demo_acquisition
-from xelith.simulation.presets import twin
+from xelith.simulation.twin import twin
 
 SHIFT_UM, TURN_RAD = (1.6, 2.4, -3.0), 0.01
 CONFIG = """\
