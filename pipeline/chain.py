@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from ..arrays import Block
 from ..reconstruction import flat_field, rings
 from ..reconstruction.artefacts import bad_pixels, remove_zingers
+from ..reconstruction.detector_blur import deblur, subtract_floor
 from ..reconstruction.fbp import fbp
 from ..reconstruction.fdk import detector_rows, fdk
 from ..reconstruction.fourier import fourier_fbp
-from ..reconstruction.hardening import Linearisation, linearise, subtract_floor
+from ..reconstruction.hardening import Linearisation, linearise
 from ..scans.geometry import ConeBeam
 from ..scans.scan import Frames, Scan
 from .selection import Selection
-from .steps import Fbp, Fdk, FlatField, FourierFbp, GlareFloor, Rings, Step, Zingers
+from .steps import Deblur, Fbp, Fdk, FlatField, FourierFbp, GlareFloor, Rings, Step, Zingers
 
 log = logging.getLogger(__name__)
 
@@ -200,6 +201,8 @@ def correct_block(
             light, counts["zingers"] = remove_zingers(light, threshold=step.threshold)
         elif isinstance(step, GlareFloor):
             light = subtract_floor(light, step.share)
+        elif isinstance(step, Deblur):
+            light = deblur(light, sigma_px=step.sigma_px, noise=step.noise)
     integrals, report = flat_field.line_integrals(light[inner], floor=fields.floor, nonfinite="repair")
     counts |= {
         "nonfinite": report.n_nonfinite,

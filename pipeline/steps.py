@@ -51,6 +51,15 @@ class GlareFloor(Step):
     reads: ClassVar[Layout] = Layout.PROJECTIONS
 
 
+class Deblur(Step):
+    """Undo the detector's blur on intensities, before the logarithm (Wiener filter that keeps levels)."""
+
+    step: Literal["deblur"] = "deblur"
+    sigma_px: float = Field(gt=0, le=10, description="standard deviation of the blur, in pixels of the selection")
+    noise: float = Field(0.05, gt=0, le=1, description="noise over signal where the filter turns over")
+    reads: ClassVar[Layout] = Layout.PROJECTIONS
+
+
 class Hardening(Step):
     """Put the line integrals of one energy in the place of a tube's, for the dominant material (Herman 1979)."""
 
@@ -66,9 +75,10 @@ class Rings(Step):
     """Remove stripes that run along the angle axis of a sinogram, which become rings in a slice."""
 
     step: Literal["rings"] = "rings"
-    method: Literal["sorting", "mean", "all", "wavelet"] = Field(
-        "sorting",
-        description="sorting: Vo 2018; mean: column mean; all: large and dead stripes too; wavelet: Münch 2009",
+    method: Literal["mean", "sorting", "all", "wavelet"] = Field(
+        "mean",
+        description="mean: column mean, spares clean slices; sorting, all (large and dead stripes too): Vo 2018; "
+        "wavelet: Münch 2009",
     )
     size: int = Field(
         9,
@@ -117,6 +127,7 @@ STEPS: tuple[type[Step], ...] = (
     FlatField,
     Zingers,
     GlareFloor,
+    Deblur,
     Hardening,
     Rings,
     Centre,
@@ -127,7 +138,8 @@ STEPS: tuple[type[Step], ...] = (
 """Every step there is, in the order in which they can follow one another."""
 
 AnyStep = Annotated[
-    FlatField | Zingers | GlareFloor | Hardening | Rings | Centre | FourierFbp | Fbp | Fdk, Field(discriminator="step")
+    FlatField | Zingers | GlareFloor | Deblur | Hardening | Rings | Centre | FourierFbp | Fbp | Fdk,
+    Field(discriminator="step"),
 ]
 Reconstructor = FourierFbp | Fbp | Fdk
 
