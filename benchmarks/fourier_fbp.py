@@ -3,7 +3,7 @@
     python benchmarks/fourier_fbp.py                      # W1 and W2, everything that is installed
     python benchmarks/fourier_fbp.py --workload 360x512x4 --method fourier_fbp --method fbp
     python benchmarks/fourier_fbp.py --prototype FOLDER NAME NAME
-    python benchmarks/fourier_fbp.py --page docs/benchmarks/fourier_fbp.md
+    python benchmarks/fourier_fbp.py --page docs/benchmarks/fourier_fbp.md --append
 
 Methods take turns, round after round, so that a busy machine slows all of them; ratios are medians over
 rounds. Memory is measured in a process of its own. scikit-image, algotom and astra-toolbox are used when
@@ -262,6 +262,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--page", type=Path, help="Markdown file to write")
+    parser.add_argument("--append", action="store_true", help="keep the tables that the page has")
     parser.add_argument("--peak-of", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     os.environ.update(dict.fromkeys(BLAS_THREADS, str(arguments.threads)))
@@ -283,8 +284,9 @@ def main() -> None:
         parts += [f"## {views} views of {n} columns, {slices} slices", table(results)]
         print("\n".join(parts[-2:]), flush=True)
     if arguments.page:
-        head, _, _ = arguments.page.read_text().partition("<!-- measured -->")
-        arguments.page.write_text(head + "<!-- measured -->\n\n" + "\n\n".join(parts) + "\n")
+        head, mark, tables = arguments.page.read_text().partition("<!-- measured -->\n")
+        kept = tables if arguments.append else ""
+        arguments.page.write_text(head + mark + kept + "\n" + "\n\n".join(parts) + "\n")
 
 
 if __name__ == "__main__":
