@@ -159,11 +159,14 @@ def simulate(
     preset, acquisition = chosen(cell, setup, size or Size())
     fillings = {gas.name: gas for gas in map(gas_of, gases)}
 
-    def report(name: str, done: int) -> None:
-        """Pass progress on under the scan's name."""
-        advance(f"{name}: simulated", done, acquisition.n_views)
-
-    made = twin(preset, acquisition, fillings, seed=seed, progress=report)
+    views = acquisition.n_views
+    made = twin(
+        preset,
+        acquisition,
+        fillings,
+        seed=seed,
+        progress=lambda name, done: advance(f"{name}: simulated", done, views),
+    )
     folder.mkdir(parents=True, exist_ok=True)
     write, ending = FORMATS[file_format]
     for name, scan in made.scans.items():
