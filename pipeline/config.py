@@ -195,6 +195,9 @@ class Cell(Section):
     carbon: MaterialEntry | None = None
     electrolyte: MaterialEntry | None = None
     lithium_at: Literal["collector", "electrolyte", "both", "unknown"] | None = None
+    collector_end: Literal["low", "high"] | None = Field(
+        None, description="end of z at which the plated collector lies; found where the other end transmits more"
+    )
     layers: tuple[Layer, ...] = ()
 
     @field_validator("preset")

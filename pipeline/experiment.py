@@ -221,6 +221,7 @@ def _config_text(preset: Preset, setup: str, gases: dict[str, Gas], ending: str,
             "preset": name,
             "inner_diameter_mm": bore.inner_diameter_um * 1e-3,
             "outer_diameter_mm": (bore.inner_diameter_um + 2 * walls_um) * 1e-3,
+            "collector_end": "low",
         },
         "truth": "truth.json",
     }

@@ -264,7 +264,10 @@ def _prepare(
     """Register the pair where there is one, and find in it all that labelling needs."""
     dark = Phase.LITHIUM if config.cell.plates_in_electrolyte else Phase.VOID
     cell = CellLayout.of(
-        list(config.cell.materials()), inner_diameter_um=config.cell.inner_diameter_um, dark_in_electrolyte=dark
+        list(config.cell.materials()),
+        inner_diameter_um=config.cell.inner_diameter_um,
+        collector_end=config.cell.collector_end,
+        dark_in_electrolyte=dark,
     )
     arrays = {gas: open_level(volumes[name].image) for gas, name in scans.items()}
     light = {gas: volumes[name].mean_transmission for gas, name in scans.items()}
