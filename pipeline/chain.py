@@ -16,10 +16,11 @@ from ..reconstruction.fbp import fbp
 from ..reconstruction.fdk import detector_rows, fdk
 from ..reconstruction.fourier import fourier_fbp
 from ..reconstruction.hardening import Linearisation, linearise
+from ..reconstruction.truncation import Extension, extend
 from ..scans.geometry import ConeBeam
 from ..scans.scan import Frames, Scan
 from .selection import Selection
-from .steps import Deblur, Fbp, Fdk, FlatField, FourierFbp, GlareFloor, Rings, Step, Zingers
+from .steps import Deblur, Fbp, Fdk, FlatField, FourierFbp, GlareFloor, Rings, Step, Truncation, Zingers
 
 log = logging.getLogger(__name__)
 
@@ -253,16 +254,63 @@ def reconstruct_slab(
     (n_rows, n_cols, n_cols) array of float32
         µ in cm^-1.
     """
+    n_cols = sinograms.shape[2]
     for step in steps:
         if isinstance(step, Rings):
             sinograms = _without_rings(sinograms, step)
+        elif isinstance(step, Truncation):
+            extension = extended(sinograms, step, centre_px=centre_px, voxel_um=voxel_um)
+            sinograms, centre_px = extension.sinograms, extension.centre_px
         elif isinstance(step, FourierFbp):
-            return fourier_fbp(
-                sinograms, theta, centre_px=centre_px, voxel_um=voxel_um, window=step.window, threads=threads
+            return _middle(
+                fourier_fbp(
+                    sinograms, theta, centre_px=centre_px, voxel_um=voxel_um, window=step.window, threads=threads
+                ),
+                n_cols,
             )
         elif isinstance(step, Fbp):
-            return fbp(sinograms, theta, centre_px=centre_px, voxel_um=voxel_um, window=step.window)
+            return _middle(fbp(sinograms, theta, centre_px=centre_px, voxel_um=voxel_um, window=step.window), n_cols)
     raise ValueError(f"no step of {[type(step).__name__ for step in steps]} reconstructs; end with fourier-fbp")
+
+
+def _middle(volume: Image, n_cols: int) -> Image:
+    """The part around the axis that a view of n_cols columns has, from a wider image of the same parity."""
+    margin = (volume.shape[2] - n_cols) // 2
+    return np.ascontiguousarray(volume[:, margin : margin + n_cols, margin : margin + n_cols])
+
+
+def extended(sinograms: Image, step: Truncation, *, centre_px: float, voxel_um: float) -> Extension:
+    """Carry truncated sinograms on beyond the detector.
+
+    Parameters
+    ----------
+    sinograms : (n_rows, n_theta, n_cols) array of float32
+        Line integrals, dimensionless.
+    step : Truncation
+        Outer diameter and µ, where known.
+    centre_px : float
+        Column of the axis, pixel-centre index.
+    voxel_um : float
+        Edge of a voxel, in µm.
+
+    Returns
+    -------
+    Extension
+        With an even number of columns more; `biased` where the radius is a guess.
+    """
+    radius_px = mu_per_px = None
+    half_px = min(centre_px, sinograms.shape[2] - 1 - centre_px)
+    if step.outer_diameter_mm is not None:
+        given_px = step.outer_diameter_mm * 500 / voxel_um
+        if given_px <= half_px:
+            return Extension(sinograms, centre_px, 0, 0, given_px, False)
+        radius_px = given_px
+        mu_per_px = None if step.mu_per_cm is None else step.mu_per_cm * voxel_um * 1e-4
+    found = extend(sinograms, centre_px=centre_px, outer_radius_px=radius_px, mu_per_px=mu_per_px)
+    if (found.left_px + found.right_px) % 2 == 0:
+        return found
+    padded = np.pad(found.sinograms, ((0, 0), (0, 0), (0, 1)), mode="edge")
+    return replace(found, sinograms=padded, right_px=found.right_px + 1)
 
 
 def reconstruct_cone_slab(

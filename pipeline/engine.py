@@ -22,12 +22,12 @@ from ..reconstruction.hardening import Linearisation
 from ..scans.geometry import ConeBeam
 from ..scans.scan import Scan
 from .axis import Axis, find_axis
-from .chain import correct_block, halo_views, open_fields, reconstruct_cone_slab, reconstruct_slab
+from .chain import correct_block, extended, halo_views, open_fields, reconstruct_cone_slab, reconstruct_slab
 from .config import Compute
 from .ledger import Ledger, fingerprint
 from .planning import Blocks, plan_blocks
 from .selection import Selection, select_theta
-from .steps import Centre, Fdk, FlatField, Layout, Step
+from .steps import Centre, Fdk, FlatField, Layout, Step, Truncation
 from .store import ImageLayout, create_image, open_level, plan_layout, publish, write_slab
 
 log = logging.getLogger(__name__)
@@ -145,6 +145,8 @@ class Reconstructed:
         Counts of repaired values.
     mark : str
         Fingerprint of all that the volume depends on.
+    biased : bool
+        Whether the detector cuts the object off in a way that leaves µ uncertain.
     """
 
     image: Path
@@ -153,6 +155,7 @@ class Reconstructed:
     mean_transmission: NDArray[np.float32]
     repaired: dict[str, int]
     mark: str
+    biased: bool = False
 
 
 def reconstruct(job: Job, ledger: Ledger, source_mark: str) -> Reconstructed:
@@ -200,7 +203,8 @@ def reconstruct(job: Job, ledger: Ledger, source_mark: str) -> Reconstructed:
     sums = np.load(job.folder / ".xelith" / f"{job.name}-transmission.npy")
     repaired = dict(ledger.facts(f"{job.name}/integrals", -1))
     found = replace(centre, centre_px=job.selection.full_px(centre.centre_px))
-    return Reconstructed(job.image, layout, found, sums, repaired, mark)
+    biased = bool(ledger.facts(f"{job.name}/volume", -1).get("biased", False))
+    return Reconstructed(job.image, layout, found, sums, repaired, mark, biased)
 
 
 def check_job(job: Job) -> None:
@@ -386,7 +390,37 @@ def _reconstruct_slabs(job: Job, ledger: Ledger, layout: ImageLayout, centre: Ax
 
     _run_blocks(job, "volume", todo, len(layout.slabs), work)
     publish(partial, job.image)
-    ledger.record(stage, -1, mark)
+    ledger.record(stage, -1, mark, {"biased": _is_biased(job, integrals, layout, centre)})
+
+
+CUT_LEVEL = 0.02
+"""Line integral at the edges of the view, as a share of the strongest, above which the object is cut off."""
+
+
+def _is_biased(job: Job, integrals: Any, layout: ImageLayout, centre: Axis) -> bool:
+    """Tell whether the detector cuts the object off in a way that leaves µ uncertain, and say so."""
+    row = job.selection.shape[1] // 2
+    sinogram = np.ascontiguousarray(np.swapaxes(np.asarray(integrals[:, row : row + 1]), 0, 1))
+    mean = sinogram.mean(axis=(0, 1))
+    edge, strongest = float(max(mean[:3].mean(), mean[-3:].mean())), float(mean.max())
+    if isinstance(job.scan.geometry, ConeBeam) or edge <= CUT_LEVEL * strongest:
+        return False
+    step = next((step for step in job.chain if isinstance(step, Truncation)), None)
+    share = 100 * edge / strongest
+    if step is None:
+        log.warning(
+            "scan %s is cut off by the detector (%.0f %% of the strongest line integral at its edges), so that µ is "
+            "biased; add {step: truncation}, with outer_diameter_mm and mu_per_cm where known",
+            job.name,
+            share,
+        )
+        return True
+    biased = extended(sinogram, step, centre_px=centre.centre_px, voxel_um=layout.voxel_um).biased
+    if biased:
+        log.warning(
+            "scan %s: the outer radius is a guess and µ is biased; give outer_diameter_mm and mu_per_cm", job.name
+        )
+    return biased
 
 
 def cone_of_selection(job: Job, centre_px: float) -> ConeBeam | None:

@@ -174,8 +174,14 @@ def simulate(
     write_text(folder / "truth.json", json.dumps(made.truth.summary(), indent=1))
     _write_truth_labels(folder / "truth.ome.zarr", made)
     config = folder / "run.yaml"
-    write_text(config, _config_text(preset, setup, fillings, ending, seed))
+    write_text(config, _config_text(preset, setup, fillings, ending, seed, view_um=_view_um(acquisition)))
     return config
+
+
+def _view_um(acquisition: Acquisition) -> float:
+    """Width of the view at the axis; a cone beam, for which nothing is carried on, counts as endless."""
+    detector = acquisition.detector
+    return float("inf") if acquisition.cone is not None else detector.n_cols * detector.pixel_um
 
 
 def _write_truth_labels(target: Path, made: Twin) -> None:
@@ -190,7 +196,7 @@ def _write_truth_labels(target: Path, made: Twin) -> None:
     publish(partial, target)
 
 
-def _config_text(preset: Preset, setup: str, gases: dict[str, Gas], ending: str, seed: int) -> str:
+def _config_text(preset: Preset, setup: str, gases: dict[str, Gas], ending: str, seed: int, *, view_um: float) -> str:
     design = preset.design
     bore = design.bore
     walls_um = sum(bore.walls_um)
@@ -225,6 +231,10 @@ def _config_text(preset: Preset, setup: str, gases: dict[str, Gas], ending: str,
         },
         "truth": "truth.json",
     }
+    outer_um = bore.inner_diameter_um + 2 * walls_um
+    if outer_um > view_um:
+        chain = ("flat-field", "zingers", "rings", "truncation", "centre", "fourier-fbp")
+        values["reconstruction"] = [{"step": step} for step in chain]
     capacity = preset.charge.areal_capacity_mah_per_cm2
     if capacity > 0:
         values["charge"] = {"current_density_ma_per_cm2": 0.2, "duration_min": round(capacity / 0.2 * 60, 6)}

@@ -99,6 +99,7 @@ def _scan(volume: Reconstructed, source: Mapping[str, Any], noise: float | None)
         "mean_transmission": float(light.mean()) if np.isfinite(light).all() else None,
         "starved_share": starved / samples if samples else None,
         "repaired": volume.repaired,
+        "biased": volume.biased,
     }
 
 

@@ -89,6 +89,17 @@ class Rings(Step):
     reads: ClassVar[Layout] = Layout.SINOGRAMS
 
 
+class Truncation(Step):
+    """Carry projections that the detector cuts off on to the outer radius of the object (Hsieh et al. 2004)."""
+
+    step: Literal["truncation"] = "truncation"
+    outer_diameter_mm: float | None = Field(
+        None, gt=0, le=500, description="of the whole object; default the cell's, else fitted to the edges of the view"
+    )
+    mu_per_cm: float | None = Field(None, gt=0, description="of the material that is cut, with outer_diameter_mm")
+    reads: ClassVar[Layout] = Layout.SINOGRAMS
+
+
 class Centre(Step):
     """Find the column of the rotation axis; a `centre_px` of the scan entry takes its place."""
 
@@ -130,6 +141,7 @@ STEPS: tuple[type[Step], ...] = (
     Deblur,
     Hardening,
     Rings,
+    Truncation,
     Centre,
     FourierFbp,
     Fbp,
@@ -138,7 +150,7 @@ STEPS: tuple[type[Step], ...] = (
 """Every step there is, in the order in which they can follow one another."""
 
 AnyStep = Annotated[
-    FlatField | Zingers | GlareFloor | Deblur | Hardening | Rings | Centre | FourierFbp | Fbp | Fdk,
+    FlatField | Zingers | GlareFloor | Deblur | Hardening | Rings | Truncation | Centre | FourierFbp | Fbp | Fdk,
     Field(discriminator="step"),
 ]
 Reconstructor = FourierFbp | Fbp | Fdk

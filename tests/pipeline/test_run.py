@@ -263,3 +263,34 @@ def test_a_cone_beam_scan_runs_in_slabs(data_dir, tmp_path):
     path.write_text(yaml.safe_dump(values | {"reconstruction": parallel}))
     with pytest.raises(ValueError, match="has a cone beam and its steps end in fourier-fbp; end them in fdk"):
         run_config(path, tmp_path / "other", advance=quiet)
+
+
+TUBE_PX, TUBE_MU = (30.0, 52.0), 1.0
+"""Inner and outer radius of a tube that is wider than the view, and its µ in cm^-1."""
+
+
+def tube_counts() -> np.ndarray:
+    """The disc in a tube whose wall the detector cuts."""
+    s = (np.arange(N_COLS * 16) + 0.5) / 16 - 0.5 - CENTRE_PX
+    inner, outer = (2 * np.sqrt(np.clip(r**2 - s**2, 0, None)) * PIXEL_UM * 1e-4 for r in TUBE_PX)
+    wall = np.exp(-TUBE_MU * (outer - inner)).reshape(N_COLS, 16).mean(axis=1)
+    return DARK + (disc_counts() - DARK) * wall.astype(np.float32)
+
+
+def test_a_tube_wider_than_the_view_is_carried_on(folder, caplog):
+    write_scan(folder / "scan.h5", tube_counts())
+    plain = run_config(write_config(folder), folder / "plain", advance=quiet)
+    assert plain["scans"]["main"]["biased"] is True
+    assert "add {step: truncation}" in caplog.text
+    step = {"step": "truncation", "outer_diameter_mm": 2e-3 * TUBE_PX[1] * PIXEL_UM, "mu_per_cm": TUBE_MU}
+    chain = [{"step": "flat-field"}, step, {"step": "fourier-fbp", "window": "ramp"}]
+    path = write_config(folder, "cut.yaml", reconstruction=chain)
+    whole = run_config(path, folder / "cut", advance=quiet)
+    assert whole["scans"]["main"]["biased"] is False
+    y, x = np.ogrid[:N_COLS, :N_COLS]
+    radius = np.hypot(y - (N_COLS - 1) / 2, x - (N_COLS - 1) / 2)
+    gap = (radius > 23) & (radius < 27)
+    assert volume(folder / "cut").shape == volume(folder / "plain").shape
+    assert abs(float(volume(folder / "cut")[:, gap].mean())) < 0.2  # ringing of a sharp disc of 8 beside it
+    assert abs(float(volume(folder / "plain")[:, gap].mean())) > 0.3
+    assert inner_mean(volume(folder / "cut")) == pytest.approx(MU_PER_CM, rel=0.01)
