@@ -151,7 +151,8 @@ def collector_surface_from_transmission(transmission: Array, *, end: End | None 
         if len(dark) == 2 and min(levels.values()) > 0.8 * max(levels.values()):
             raise ValueError(
                 f"both ends of z transmit alike ({levels['low']:.2g} and {levels['high']:.2g}), so that the "
-                "collector cannot be told from the electrolyte: say at which end it lies (cell: {collector_end: low} or high)"
+                "collector cannot be told from the electrolyte: say at which end it lies "
+                "(cell: {collector_end: low}, or high)"
             )
         darkest: End = min(dark, key=lambda side: levels[side])
         end = darkest
