@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from ..materials.phases import Phase
 from .presets import CELL_PRESETS
-from .steps import DEFAULT_CHAIN, AnyStep, Fdk, Step, Truncation, check_chain
+from .steps import DEFAULT_CHAIN, AnyStep, Fdk, Step, check_chain
 
 Range = tuple[int, int]
 
@@ -368,10 +368,4 @@ class Config(Section):
         steps: tuple[Step, ...] = self.scans[scan].reconstruction or self.reconstruction
         if is_cone and steps == DEFAULT_CHAIN:
             return (*steps[:-1], Fdk())
-        outer_mm = self.cell.outer_diameter_mm
-        return tuple(
-            step.model_copy(update={"outer_diameter_mm": outer_mm})
-            if isinstance(step, Truncation) and step.outer_diameter_mm is None
-            else step
-            for step in steps
-        )
+        return steps

@@ -240,7 +240,13 @@ def label_phases(
         config.registration.model_dump(mode="json"),
     )
     advance("register and calibrate", 0, 1)
-    aligned, thresholds = _prepare(config, volumes, scans, expected, layout)
+    try:
+        aligned, thresholds = _prepare(config, volumes, scans, expected, layout)
+    except ValueError as error:
+        if config.segmentation.method != "auto":
+            raise
+        log.warning("phases were not told apart: %s", error)
+        return Unlabelled(str(error), expected)
     advance("register and calibrate", 1, 1)
     for note in thresholds.notes:
         log.warning("%s", note)

@@ -9,7 +9,7 @@ from .axis import Axis, find_axis
 from .chain import correct_block, open_fields, reconstruct_slab
 from .config import Config
 from .engine import Job, check_job
-from .hardening_map import hardening_map
+from .known_steps import hardening_map, known_chain
 from .opening import Opened, region_of
 from .pictures import save_slices
 from .planning import plan_blocks
@@ -42,7 +42,7 @@ def preview_scan(config: Config, one: Opened, folder: Path) -> Path:
     if one.scan is None:
         raise ValueError(f"scan {one.name} is a ready volume; a preview is for raw projections")
     selection = preview_of(one.scan.shape, region_of(config, one.name))
-    job = Job(one.name, one.scan, selection, config.chain(one.name), folder, config.compute)
+    job = Job(one.name, one.scan, selection, known_chain(config, one.name), folder, config.compute)
     check_job(job)
     fields = replace(open_fields(one.scan, selection), hardening=hardening_map(config, one.name))
     size = plan_blocks(selection, config.compute).views

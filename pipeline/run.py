@@ -13,7 +13,7 @@ from typing import Any
 from ..scans.geometry import ConeBeam
 from .config import Config
 from .engine import Advance, Job, Reconstructed, check_job, reconstruct
-from .hardening_map import hardening_map
+from .known_steps import hardening_map, known_chain
 from .ledger import Ledger, fingerprint, locked
 from .loading import ConfigError, dump_config, load_config
 from .measuring import measure
@@ -221,7 +221,7 @@ def _job(config: Config, one: Opened, folder: Path, advance: Advance) -> Job:
         name=one.name,
         scan=one.scan,
         selection=one.selection,
-        chain=config.chain(one.name, is_cone=isinstance(one.scan.geometry, ConeBeam)),
+        chain=known_chain(config, one.name, is_cone=isinstance(one.scan.geometry, ConeBeam)),
         folder=folder,
         compute=config.compute,
         levels=config.output.levels,

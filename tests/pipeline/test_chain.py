@@ -6,9 +6,18 @@ import pytest
 from xelith.materials import MATERIALS, tube
 from xelith.pipeline.chain import correct_block, halo_views, open_fields, reconstruct_slab
 from xelith.pipeline.config import Cell, Config, Region, ScanEntry, Source
-from xelith.pipeline.hardening_map import hardening_map
+from xelith.pipeline.known_steps import hardening_map, known_chain
 from xelith.pipeline.selection import select
-from xelith.pipeline.steps import DEFAULT_CHAIN, FlatField, FourierFbp, GlareFloor, Hardening, Rings, Zingers
+from xelith.pipeline.steps import (
+    DEFAULT_CHAIN,
+    FlatField,
+    FourierFbp,
+    GlareFloor,
+    Hardening,
+    Rings,
+    Truncation,
+    Zingers,
+)
 from xelith.scans.scan import Scan
 
 SHAPE = (6, 5, 12)
@@ -154,3 +163,16 @@ def test_the_hardening_map_follows_from_the_configuration():
         hardening_map(config_with(chain, source=None), "main")
     with pytest.raises(ValueError, match="names electrolyte, which the cell does not have"):
         hardening_map(config_with(chain, cell=Cell()), "main")
+
+
+def test_the_tube_of_the_cell_is_known_to_truncation():
+    chain = (FlatField(), Truncation(), FourierFbp())
+    step = known_chain(config_with(chain), "main")[1]
+    assert step.outer_diameter_mm == 1.4
+    peek = MATERIALS["peek"]
+    beam = tube("Mo", 44)
+    assert step.mu_per_cm < float(beam.photons @ peek.mu_per_cm(beam.energy_kev))  # hardened by its own wall
+    assert step.mu_per_cm > float(peek.mu_per_cm(44.0))
+    own = Truncation(outer_diameter_mm=2.0)
+    assert known_chain(config_with((FlatField(), own, FourierFbp())), "main")[1] == own
+    assert known_chain(config_with(chain, cell=Cell()), "main") == chain

@@ -1,10 +1,10 @@
-"""The map against beam hardening that a configuration asks for."""
+"""What a configuration's beam and cell add to its steps: the map against hardening, the µ of the tube."""
 
-from ..materials import Material, Phase
+from ..materials import Material, Phase, effective_mu_per_cm
 from ..reconstruction.hardening import Linearisation, linearisation
 from .config import Config
 from .phase_map import spectrum_of
-from .steps import Hardening
+from .steps import Hardening, Step, Truncation
 
 UM_PER_CM = 1e4
 
@@ -47,3 +47,36 @@ def hardening_map(config: Config, scan: str) -> Linearisation | None:
         behind = [(wall, config.cell.casing_um / UM_PER_CM)]
     material = Material(step.material, solid.formula, solid.density_g_cm3, phase)
     return linearisation(spectrum, material, behind=behind, energy_kev=step.energy_kev, name=step.material)
+
+
+def known_chain(config: Config, scan: str, *, is_cone: bool = False) -> tuple[Step, ...]:
+    """Return the steps of a scan, with the tube's outer diameter and µ where the cell tells them.
+
+    Parameters
+    ----------
+    config : Config
+        The configuration.
+    scan : str
+        Key in `scans`.
+    is_cone : bool
+        Whether its beam is a cone.
+
+    Returns
+    -------
+    tuple of Step
+        A truncation step without diameter takes the cell's, and the casing's µ behind its own wall.
+    """
+    chain = config.chain(scan, is_cone=is_cone)
+    outer_mm, casing = config.cell.outer_diameter_mm, config.cell.materials().get(Phase.CASING)
+    if outer_mm is None or casing is None or not any(isinstance(step, Truncation) for step in chain):
+        return chain
+    spectrum = spectrum_of(config, scan)
+    mu = None
+    if spectrum is not None:
+        wall = Material("casing", casing.formula, casing.density_g_cm3, Phase.CASING)
+        mu = float(effective_mu_per_cm(wall, spectrum, config.cell.casing_um / UM_PER_CM))
+    known = {"outer_diameter_mm": outer_mm, "mu_per_cm": mu}
+    return tuple(
+        step.model_copy(update=known) if isinstance(step, Truncation) and step.outer_diameter_mm is None else step
+        for step in chain
+    )
