@@ -303,6 +303,7 @@ def main() -> None:
     terminal = logging.StreamHandler()
     terminal.setLevel(os.environ.get("XELITH_LOG", "WARNING").upper())
     logging.basicConfig(format="%(levelname)s: %(message)s", handlers=[terminal])
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it finds wrong comes as our own error
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     try:

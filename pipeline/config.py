@@ -2,10 +2,11 @@
 
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from ..materials.gases import gas_name
 from ..materials.phases import Phase
 from .presets import CELL_PRESETS
 from .steps import DEFAULT_CHAIN, AnyStep, Fdk, Step, check_chain
@@ -19,10 +20,45 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False)
 
 
+ELEMENTS = """
+H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb
+Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu
+Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U
+"""
+
+
+def known_formula(value: str) -> str:
+    """Refuse what is no chemical formula, before anything is read.
+
+    Parameters
+    ----------
+    value : str
+        For instance "Li5.5PS4.5Br1.5"; brackets are allowed.
+
+    Returns
+    -------
+    str
+        The same.
+
+    Raises
+    ------
+    ValueError
+        If it names no element, or something that is none.
+    """
+    plain = re.sub(r"[()\[\]]", "", value)
+    symbols = re.findall(r"([A-Z][a-z]?)(?:\d+\.?\d*)?", plain)
+    if not re.fullmatch(r"(?:[A-Z][a-z]?(?:\d+\.?\d*)?)+(?:\d+\.?\d*)?", plain) or set(symbols) - set(ELEMENTS.split()):
+        raise ValueError(f"{value!r} is no chemical formula; write elements and numbers, for instance Li6PS5Cl")
+    return value
+
+
+Formula = Annotated[str, AfterValidator(known_formula)]
+
+
 class Filter(Section):
     """A sheet in the beam."""
 
-    formula: str
+    formula: Formula
     mm: float = Field(gt=0, le=100)
     density_g_cm3: float | None = Field(None, gt=0, description="default: the element's own")
 
@@ -59,6 +95,12 @@ class GasFill(Section):
     name: str
     pressure_atm: float = Field(1.0, ge=0, le=20)
     temperature_k: float = Field(298.15, ge=150, le=500)
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        gas_name(value)
+        return value
 
 
 class Flats(Section):
@@ -171,7 +213,7 @@ class ScanEntry(Section):
 class MaterialEntry(Section):
     """A material by formula and density."""
 
-    formula: str
+    formula: Formula
     density_g_cm3: float = Field(gt=0, le=25)
 
 
@@ -179,7 +221,7 @@ class Layer(Section):
     """A layer of the cell, by phase; listed from the plated collector to the counter electrode."""
 
     phase: Literal["collector", "lithium", "carbon", "electrolyte", "void", "counter"]
-    formula: str | None = None
+    formula: Formula | None = None
     density_g_cm3: float | None = Field(None, gt=0, le=25)
     thickness_um: float | None = Field(None, gt=0)
 
@@ -313,7 +355,7 @@ class Output(Section):
 class Compute(Section):
     """Where it runs."""
 
-    device: Literal["auto", "cpu", "gpu"] = "auto"
+    device: Literal["auto", "cpu"] = Field("auto", description="auto is the CPU as long as no step runs on a GPU")
     memory_gib: float = Field(4.0, ge=0.25)
     threads: int | None = Field(None, ge=1)
     scheduler: Literal["threads"] = "threads"

@@ -316,7 +316,7 @@ def _refuse_nonfinite(job: Job, counts: Mapping[str, int]) -> None:
     if bad and step.nonfinite == "refuse":
         raise ValueError(
             f"scan {job.name} has {bad} NaN or Inf values among {counts['samples']}; set {{step: flat-field, "
-            "nonfinite: repair}} to fill them from their neighbours, or mend the file"
+            "nonfinite: repair} to fill them from their neighbours, or mend the file"
         )
     if bad:
         log.warning("scan %s: %d NaN or Inf values were filled from their neighbours", job.name, bad)

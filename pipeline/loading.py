@@ -87,19 +87,29 @@ def parse_config(
         config = Config.model_validate(values)
     except ValidationError as error:
         faults = [_explain(fault, lines or {}) for fault in error.errors()]
-        raise ConfigError("\n".join(f"{name}{fault}" for fault in dict.fromkeys(faults))) from error
+        first, *rest = dict.fromkeys(faults)
+        more = f" (and {len(rest)} more: {'; '.join(fault.removeprefix(', ') for fault in rest)})" if rest else ""
+        raise ConfigError(f"{name}{first}{more}") from error
     return _absolute(config, folder)
+
+
+class DuplicateKey(yaml.YAMLError):
+    """A mapping that names a key twice, of which YAML would silently keep the last."""
 
 
 def _lines(node: yaml.Node | None, place: Place = (), seen: list[int] | None = None) -> Iterator[tuple[Place, int]]:
     """Walk a YAML tree; yield the line of every key and item."""
     seen = [0] if seen is None else seen
+    found: set[Place] = set()
     seen[0] += 1
     if node is None or seen[0] > MAX_NODES:
         return
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             inner = (*place, str(key.value))
+            if inner in found:
+                raise DuplicateKey(f"line {key.start_mark.line + 1}: key {str(key.value)!r} stands twice; keep one")
+            found.add(inner)
             yield inner, key.start_mark.line + 1
             yield from _lines(value, inner, seen)
     elif isinstance(node, yaml.SequenceNode):

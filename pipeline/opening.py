@@ -92,6 +92,11 @@ def open_entry(config: Config, name: str) -> Opened:
     if scan.energy_kev is None and config.source is not None and config.source.energy_kev is not None:
         scan = replace(scan, energy_kev=config.source.energy_kev)
     check_scan(scan)
+    centre_px, n_cols = scan.geometry.centre_px, scan.shape[2]
+    if centre_px is not None and not 0 <= centre_px <= n_cols - 1:
+        raise ValueError(
+            f"scan {name}: centre_px is {centre_px:g}; the axis lies within the columns, 0 to {n_cols - 1}"
+        )
     return Opened(name, entry, scan, select(scan.shape, region_of(config, name)))
 
 

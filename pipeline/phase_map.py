@@ -8,6 +8,7 @@ from typing import Any
 
 import dask
 import numpy as np
+import zarr
 
 from ..arrays import Block
 from ..materials import MATERIALS, Gas, Material, Phase, Spectrum, monochromatic, tube
@@ -326,4 +327,5 @@ def _write_phases(labelled: Labelled, image: Path, ledger: Ledger, mark: str, ad
     for path in targets:
         publish(partial[path], path)
     register_label(image, labelled.labels.name)
+    zarr.open_group(labelled.lithium.parent, mode="a", zarr_format=3)
     ledger.record("phases", -1, mark)

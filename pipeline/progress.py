@@ -29,13 +29,13 @@ class Progress:
         self._tasks: dict[str, object] = {}
 
     def __enter__(self) -> "Progress":
-        self._bars.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bars.stop()
+        if self._tasks:
+            self._bars.stop()
 
     def advance(self, stage: str, done: int, total: int) -> None:
         """Show how far a stage has come; called from any thread.
@@ -49,6 +49,8 @@ class Progress:
         total : int
             Blocks in all.
         """
+        if not self._tasks:
+            self._bars.start()  # not before there is something to show: a refused input is one line
         if stage not in self._tasks:
             self._tasks[stage] = self._bars.add_task(stage, total=total)
         self._bars.update(self._tasks[stage], completed=done, total=total)  # type: ignore[arg-type]

@@ -3,12 +3,13 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..metrology.deposit import Deposit
 from .config import Config
 from .engine import Reconstructed
 from .measuring import Measured
@@ -63,7 +64,7 @@ def build_results(
             for name, volume in volumes.items()
         },
         "registration": _registration(labelled),
-        "deposit": _record(measured.deposit),
+        "deposit": _record(measured.deposit) or dict.fromkeys(field.name for field in fields(Deposit)),
         "penetration": dict.fromkeys(PENETRATION),
         "coulometry": _coulometry(measured),
         "balance": _record(measured.balance),
@@ -192,6 +193,10 @@ def noise_of_middle(group: Path) -> float:
     array = open_level(group)
     z = array.shape[0] // 2
     pair = np.asarray(array[max(z - 1, 0) : max(z - 1, 0) + 2], np.float64)
-    if len(pair) < 2:
+    n_y, n_x = pair.shape[1:]
+    y, x = np.ogrid[:n_y, :n_x]
+    seen = np.hypot(y - (n_y - 1) / 2, x - (n_x - 1) / 2) < 0.35 * min(n_y, n_x)
+    seen = seen & (pair != 0).all(axis=0)  # beyond the reach of the detector every voxel is 0
+    if len(pair) < 2 or seen.sum() < 50:
         return math.nan
-    return float(1.4826 * np.median(np.abs(np.diff(pair, axis=0))) / math.sqrt(2))
+    return float(1.4826 * np.median(np.abs(pair[1] - pair[0])[seen]) / math.sqrt(2))

@@ -19,10 +19,12 @@ from .loading import ConfigError, dump_config, load_config
 from .measuring import measure
 from .opening import Opened, open_all
 from .phase_map import label_phases
+from .planning import estimate
 from .provenance import image_attributes, input_mark, input_sha256, now, versions
 from .ready_volume import import_volume
 from .report import write_report
 from .results import build_results
+from .selection import Selection
 from .store import write_text
 
 log = logging.getLogger(__name__)
@@ -88,12 +90,36 @@ def run_config(config_path: Path, folder: Path, *, advance: Advance, update: boo
     for one in opened:
         if one.scan is not None and one.selection is not None:
             check_job(_job(config, one, folder, lambda stage, done, total: None))
+            check_memory(config, one.selection)
     check_owner(config, config_path, folder, update=update)
     state = folder / STATE
-    with locked(state), _logged(folder / "run.log"):
+    with locked(state), _logged(state / "run.log"):
         run = Run(config, folder, Ledger(state / "ledger.jsonl"), advance)
         _claim(run, config_path)
         return _finish(run, opened)
+
+
+def check_memory(config: Config, selection: Selection) -> None:
+    """Refuse a scan that cannot be worked on within the memory budget, as `check` does.
+
+    Parameters
+    ----------
+    config : Config
+        Gives the budget.
+    selection : Selection
+        The part of the scan that is run.
+
+    Raises
+    ------
+    ValueError
+        If even the smallest blocks do not fit.
+    """
+    needed_gib = estimate(selection, config.compute).memory_bytes / 2**30
+    if needed_gib > config.compute.memory_gib:
+        raise ValueError(
+            f"the run needs {needed_gib:.2f} GiB, more than memory_gib of {config.compute.memory_gib:g}; raise it, or "
+            "take region: {bin: 2}"
+        )
 
 
 def check_owner(config: Config, config_path: Path, folder: Path, *, update: bool) -> None:
@@ -118,7 +144,7 @@ def check_owner(config: Config, config_path: Path, folder: Path, *, update: bool
     ConfigError
         If the folder is another configuration's, or holds other files.
     """
-    saved = folder / "config.yaml"
+    saved = folder / STATE / "config.yaml"
     if not saved.is_file():
         strangers = sorted(p.name for p in folder.iterdir() if p.name != STATE) if folder.is_dir() else []
         known = (folder / STATE).is_dir()
@@ -162,11 +188,7 @@ def _differences(before: Config, after: Config) -> list[str]:
 
 def _claim(run: Run, config_path: Path) -> None:
     write_text(run.folder / STATE / "owner.json", json.dumps({"config": str(config_path.resolve())}))
-    if (
-        not (run.folder / "config.yaml").is_file()
-        or (run.folder / "config.yaml").read_text(encoding="utf8") != run.text
-    ):
-        write_text(run.folder / "config.yaml", run.text)
+    write_text(run.folder / STATE / "config.yaml", run.text)
 
 
 @contextmanager
@@ -204,6 +226,7 @@ def _finish(run: Run, opened: list[Opened]) -> dict[str, Any]:
     results = build_results(run.config, volumes, labelled, measured, sources)
     results["provenance"] = _provenance(run, started, time.monotonic() - clock)
     write_text(outputs[0], json.dumps(results, indent=1, ensure_ascii=False))
+    write_text(run.folder / "config.yaml", run.text)
     run.advance("report", 0, 1)
     write_report(run.folder)
     run.advance("report", 1, 1)
@@ -211,6 +234,7 @@ def _finish(run: Run, opened: list[Opened]) -> dict[str, Any]:
         shutil.rmtree(run.folder / STATE / "scratch", ignore_errors=True)
     run.ledger.record("run", 0, whole)
     log.info("run of %s is done after %.1f s", run.config.sample, time.monotonic() - clock)
+    write_text(run.folder / "run.log", (run.folder / STATE / "run.log").read_text(encoding="utf8"))
     return results
 
 

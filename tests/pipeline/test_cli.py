@@ -46,8 +46,9 @@ def write_config(folder: Path, scan: Path, **changes) -> Path:
 def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
     """One line on standard error that says it all, and exit status 2."""
     assert done.returncode == 2, done.stderr
-    complaint = [line for line in done.stderr.splitlines() if line.startswith("xelith: ")]
+    complaint = done.stderr.splitlines()
     assert len(complaint) == 1
+    assert complaint[0].startswith("xelith: ")
     assert "Traceback" not in done.stderr
     for word in words:
         assert word in complaint[0]

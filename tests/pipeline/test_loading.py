@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from xelith.materials.phases import Phase
+from xelith.pipeline.config import known_formula
 from xelith.pipeline.loading import ConfigError, dump_config, load_config, parse_config
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -125,3 +126,44 @@ def test_cell_materials_come_from_preset_and_own_entries(tmp_path):
     assert materials[Phase.ELECTROLYTE].formula == "Li6PS5Cl"
     assert materials[Phase.CARBON].density_g_cm3 == 2.0
     assert load_config(write(tmp_path, text)).cell.inner_diameter_um == 1000.0
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"line 2: key 'sample' stands twice; keep one"):
+        load_config(write(tmp_path, "sample: B\n" + GOOD))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("name: xenon", "name: xenoon", "xenoon"),
+        (
+            "sample: A",
+            "sample: A\ncell: {electrolyte: {formula: Qq7, density_g_cm3: 2}}",
+            "'Qq7' is no chemical formula",
+        ),
+        (
+            "sample: A",
+            "sample: A\ncell: {casing: {formula: peek, density_g_cm3: 1.3}}",
+            "'peek' is no chemical formula",
+        ),
+        ("sample: A", "sample: A\ncompute: {device: gpu}", "device: Input should be 'auto' or 'cpu'"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_before_anything_is_read(tmp_path, old, new, message):
+    with pytest.raises(ConfigError, match=message):
+        load_config(write(tmp_path, GOOD.replace(old, new)))
+
+
+@pytest.mark.parametrize("formula", ["Li5.5PS4.5Br1.5", "C19H12O3", "Al2O3", "(C2F4)2", "Fe"])
+def test_formulas_of_the_field_are_known(formula):
+    assert known_formula(formula) == formula
+
+
+def test_several_faults_are_one_line(tmp_path):
+    text = GOOD.replace("sample: A", "samples: A").replace("window", "windw")
+    with pytest.raises(ConfigError) as caught:
+        load_config(write(tmp_path, text))
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "and 2 more" in message and "windw" in message and "samples" in message
