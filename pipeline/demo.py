@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from .engine import Advance
+from .job import Advance
 from .ledger import Ledger, fingerprint
 from .provenance import versions
 from .run import STATE

@@ -14,7 +14,7 @@ from ..scans import write_data_exchange, write_nxtomo, write_tiff_stack
 from ..simulation import PRESETS, SETUPS, Acquisition, Preset, Twin, plan, resized, shrunk, twin
 from ..simulation.demo import DEMO
 from ..simulation.planning import Plan, mu_curves
-from .engine import Advance
+from .job import Advance
 from .store import create_image, plan_layout, publish, write_slab, write_text
 
 if TYPE_CHECKING:

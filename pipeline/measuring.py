@@ -17,7 +17,7 @@ from ..metrology.deposit import Deposit, deposit_statistics
 from ..metrology.inventory import Amount, Balance, balance
 from ..metrology.thickness import ThicknessSum
 from .config import Config
-from .engine import Reconstructed
+from .job import Reconstructed
 from .phase_map import Labelled, Unlabelled
 from .store import open_level
 

@@ -19,7 +19,7 @@ from ..segmentation.preparation import prepare
 from ..segmentation.thresholds import HALO_VOXELS, Thresholds, apply
 from .alignment import Aligned, Moved, align
 from .config import Config
-from .engine import Advance, Reconstructed
+from .job import Advance, Reconstructed
 from .ledger import Ledger, fingerprint
 from .store import ImageLayout, create_image, open_level, publish, register_label, write_slab
 

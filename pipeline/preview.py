@@ -8,7 +8,7 @@ import numpy as np
 from .axis import Axis, find_axis
 from .chain import correct_block, open_fields, reconstruct_slab
 from .config import Config
-from .engine import Job, check_job
+from .job import Job, check_job
 from .known_steps import hardening_map, known_chain
 from .opening import Opened, region_of
 from .pictures import save_slices

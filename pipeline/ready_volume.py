@@ -16,7 +16,7 @@ from ..segmentation.calibration import Calibration, Reference, calibrate, region
 from .axis import Axis
 from .config import Config, ScanEntry
 from .config import Reference as NamedReference
-from .engine import Reconstructed
+from .job import Reconstructed
 from .ledger import Ledger, fingerprint
 from .opening import Opened, region_of
 from .provenance import image_attributes

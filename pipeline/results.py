@@ -11,7 +11,7 @@ import numpy as np
 
 from ..metrology.deposit import Deposit
 from .config import Config
-from .engine import Reconstructed
+from .job import Reconstructed
 from .measuring import Measured
 from .phase_map import Labelled, Unlabelled
 from .store import open_level

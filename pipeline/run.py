@@ -12,7 +12,8 @@ from typing import Any
 
 from ..scans.geometry import ConeBeam
 from .config import Config
-from .engine import Advance, Job, Reconstructed, check_job, reconstruct
+from .engine import reconstruct
+from .job import Advance, Job, Reconstructed, check_job
 from .known_steps import hardening_map, known_chain
 from .ledger import Ledger, fingerprint, locked
 from .loading import ConfigError, dump_config, load_config

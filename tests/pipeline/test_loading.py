@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from xelith.materials.phases import Phase
-from xelith.pipeline.config import known_formula
+from xelith.pipeline.formulas import known_formula
 from xelith.pipeline.loading import ConfigError, dump_config, load_config, parse_config
 
 CONFIGS = Path(__file__).parents[2] / "configs"
