@@ -220,7 +220,7 @@ _REMEDIES = {
     "film": "the film was not measured: label lithium, or give a scan in which it can be told from void",
     "in_electrolyte": "lithium in the electrolyte needs a scan before charging, or undisturbed electrolyte "
     "at the same radius",
-    "mixed_zone": "the mixed zone needs an argon and a xenon scan decomposed ray by ray, beside undisturbed electrolyte",
+    "mixed_zone": "the mixed zone needs a gas pair decomposed ray by ray, and undisturbed electrolyte",
     "in_carbon": "lithium in carbon needs the declared capacity of the carbon, or two gases before and after",
     "isolated": "isolated lithium needs a scan before charging, to tell it from closed pores",
 }
