@@ -206,6 +206,8 @@ def _warnings(config: Config, scans: list[ScanPlan], folder: Path) -> list[str]:
         found.append("xenon alone: void and carbon have nearly the same µ; scan in argon too to tell them apart")
     if gases == {"argon"}:
         found.append("argon alone: lithium and void look the same; scan in xenon too to tell them apart")
+    if unused := config.recorded_only():
+        found.append(f"recorded but not corrected for yet: {', '.join(unused)}")
     if config.charge is None:
         found.append("no charge given: the lithium found is not compared with coulometry")
     return found

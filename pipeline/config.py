@@ -70,7 +70,7 @@ class GasFill(Section):
 
 
 class Flats(Section):
-    """How the flats were taken: with or without the jig, and the gas that stood in the beam."""
+    """How the flats were taken: jig and gas in the beam. Recorded with the run, not corrected for yet."""
 
     jig: Literal["in", "out"] = "in"
     gas: str = "none"
@@ -126,7 +126,7 @@ class ScanEntry(Section):
     voxel_um: float | None = Field(None, gt=0, le=1000)
     grey: Grey = Grey()
     gas: GasFill | None = None
-    gas_path_mm: float = Field(0.0, ge=0, description="gas in the beam outside the cell")
+    gas_path_mm: float = Field(0.0, ge=0, description="gas in the beam outside the cell; recorded, not corrected yet")
     flats: Flats | None = None
     # hints: what the file lacks, or has wrong
     pixel_um: float | None = Field(None, gt=0, le=1000)
@@ -301,14 +301,12 @@ class Segmentation(Section):
     """How voxels become phases."""
 
     method: Literal["auto", "two-gas", "thresholds", "none"] = "auto"
-    smallest_speck_um3: float = Field(0.0, ge=0, description="lithium specks below this volume are dropped")
 
 
 class Metrology(Section):
     """What is measured, and over which area."""
 
     area_cm2: float | None = Field(None, gt=0, description="electrode area; default: the bore of the tube")
-    electrode: Literal["collector", "counter"] = "collector"
 
 
 class Output(Section):
@@ -357,6 +355,21 @@ class Config(Section):
             if not re.fullmatch(r"[a-z][a-z0-9_-]{0,30}", name):
                 raise ValueError(f"scan name {name!r} becomes a file name; use small letters, digits, - and _")
         return value
+
+    def recorded_only(self) -> list[str]:
+        """Name what is given and recorded, but changes no number yet.
+
+        Returns
+        -------
+        list of str
+            Dotted keys.
+        """
+        return [
+            f"scans.{name}.{key}"
+            for name, entry in self.scans.items()
+            for key, given in (("gas_path_mm", entry.gas_path_mm > 0), ("flats", entry.flats is not None))
+            if given
+        ]
 
     def chain(self, scan: str, *, is_cone: bool = False) -> tuple[Step, ...]:
         """Return the reconstruction steps of one scan: its own list, or the common one.

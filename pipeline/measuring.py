@@ -24,10 +24,10 @@ from .store import open_level
 log = logging.getLogger(__name__)
 
 SURFACE_STD_VOXELS = 0.25
-"""Standard deviation of where lithium ends towards carbon, in voxels: the part of the threshold model."""
+"""Assumed standard deviation of where lithium ends towards carbon, in voxels; not yet validated on many cells."""
 
 LEVEL_STD_SHARE = 0.01
-"""Standard deviation of the lithium share of a voxel from that of the levels, as a share of the film."""
+"""Assumed standard deviation from the levels of µ, as a share of the film; not yet validated on many cells."""
 
 
 @dataclass(frozen=True)

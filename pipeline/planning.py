@@ -8,7 +8,8 @@ from .selection import Selection
 
 MOST_VIEWS = 64
 SLAB_HEIGHTS = (32, 16, 8, 4)
-# Measured with benchmarks/fourier_fbp.py on two cores: see docs/benchmarks.
+# Rough, for two cores, and meant to err high: gridding alone takes 5 to 10 ms a slice of 1000 x 1024
+# (docs/benchmarks/fourier_fbp.md) where these give 17; corrections, rings and the pyramid come on top of it.
 SECONDS_PER_SAMPLE = 1.3e-8
 SECONDS_PER_VOXEL = 4e-9
 BYTES_PER_SECOND = 3e8

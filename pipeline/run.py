@@ -220,6 +220,8 @@ def _finish(run: Run, opened: list[Opened]) -> dict[str, Any]:
         return done
     started, clock = now(), time.monotonic()
     log.info("run of %s starts", run.config.sample)
+    if unused := run.config.recorded_only():
+        log.warning("recorded but not corrected for yet: %s", ", ".join(unused))
     volumes = {one.name: _volume(run, one, marks[one.name]) for one in opened}
     labelled = label_phases(run.config, volumes, run.folder, run.ledger, run.advance)
     measured = measure(run.config, volumes, labelled, run.folder)
