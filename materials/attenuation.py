@@ -78,12 +78,16 @@ def decrement(formula: str, density_g_cm3: float, energy_kev: float) -> float:
     ----------
     .. [1] Chantler, J. Phys. Chem. Ref. Data 29 (2000) 597-1048.
     """
+    mass_shares(formula)
+    return density_g_cm3 * _decrement_of_unit_density(formula, float(energy_kev))
+
+
+@lru_cache(maxsize=256)
+def _decrement_of_unit_density(formula: str, energy_kev: float) -> float:
+    """Look delta of 1 g cm^-3 up; cached, as the tables lie in a database that takes milliseconds to ask."""
     import xraydb
 
-    mass_shares(formula)
-    if density_g_cm3 == 0:
-        return 0.0
-    return float(xraydb.xray_delta_beta(formula, density_g_cm3, energy_kev * 1e3)[0])
+    return float(xraydb.xray_delta_beta(formula, 1.0, energy_kev * 1e3)[0])
 
 
 def mu_per_cm(formula: str, density_g_cm3: float, energy_kev: ArrayLike) -> NDArray[np.float64]:
@@ -140,8 +144,6 @@ def mass_attenuation_cm2_g(formula: str, energy_kev: ArrayLike) -> NDArray[np.fl
     ValueError
         If the formula cannot be read or an energy is out of the tables' range.
     """
-    import xraydb
-
     energy = np.asarray(energy_kev, dtype=np.float64)
     low, high = ENERGY_RANGE_KEV
     if energy.size and not (energy.min() >= low and energy.max() <= high):
@@ -151,9 +153,19 @@ def mass_attenuation_cm2_g(formula: str, energy_kev: ArrayLike) -> NDArray[np.fl
         )
     total = np.zeros(energy.shape)
     for element, share in mass_shares(formula).items():
-        table = xraydb.mu_elam(element, energy.ravel() * 1e3, kind="total")
-        total += share * np.asarray(table).reshape(energy.shape)
+        total += share * _element_cm2_g(element, energy.tobytes()).reshape(energy.shape)
     return total
+
+
+@lru_cache(maxsize=256)
+def _element_cm2_g(element: str, energies: bytes) -> NDArray[np.float64]:
+    """Look an element up at energies in keV, given as the bytes of float64; cached for the bins of a spectrum."""
+    import xraydb
+
+    table = xraydb.mu_elam(element, np.frombuffer(energies) * 1e3, kind="total")
+    found = np.asarray(table, dtype=np.float64)
+    found.flags.writeable = False
+    return found
 
 
 @lru_cache(maxsize=256)

