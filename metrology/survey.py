@@ -17,6 +17,7 @@ from .interfaces import TOLERANCE_STDS, Interfaces
 from .ligament import Ligament, narrowest_ligament
 from .penetration import Penetration, penetration_of
 from .stack import Side, Stack
+from .surface_area import surface_um2
 from .uniformity import Texture, texture
 from .voxels import VoxelSize
 
@@ -52,6 +53,12 @@ class Survey:
         The largest of them.
     electrolyte : Electrolyte or None
         Porosity, cracks and lost contact.
+    voxel_um : tuple of float
+        Edges of a voxel along the stack and along the rows and columns of a map, in µm.
+    grown : (n, n_y, n_x) array of bool or None
+        Connected lithium beyond the interface, from its first plane to its last; None without electrolyte.
+    counter_in_view : bool
+        False where the volume ends in the electrolyte: how much of it is crossed, and what is left, is then unknown.
     """
 
     frame: Frame
@@ -66,6 +73,14 @@ class Survey:
     filament_count: int
     filaments: tuple[Filament, ...]
     electrolyte: Electrolyte | None
+    voxel_um: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    grown: NDArray[np.bool_] | None = None
+    counter_in_view: bool = True
+
+    @property
+    def grown_surface_um2(self) -> float:
+        """Surface of the lithium that has grown beyond the interface, in µm^2."""
+        return 0.0 if self.grown is None else surface_um2(self.grown, voxel_um=self.voxel_um)
 
 
 def survey_labels(
@@ -125,7 +140,21 @@ def survey_labels(
     deposit = replace(deposit, area_in_view_cm2=deposit.area_in_view_cm2 / cos(frame.tilt_rad))
     grain = texture(thickness, frame.electrode, pixel_um=stack.pixel_um)
     if faces is None or growth is None:
-        return Survey(frame, thickness, unlabelled, deposit, grain, None, None, None, None, 0, (), None)
+        return Survey(
+            frame,
+            thickness,
+            unlabelled,
+            deposit,
+            grain,
+            None,
+            None,
+            None,
+            None,
+            0,
+            (),
+            None,
+            (stack.depth_um, *stack.pixel_um),
+        )
     depth = penetration_of(stack, faces, growth=growth)
     area_um2 = frame.area_in_view_cm2 * UM2_PER_CM2
     edges = (stack.depth_um, *stack.pixel_um)
@@ -143,6 +172,9 @@ def survey_labels(
         filament_count=count,
         filaments=filaments,
         electrolyte=inspect_electrolyte(stack, faces, electrode=frame.electrode),
+        voxel_um=edges,
+        grown=growth.kept(),
+        counter_in_view=float(np.mean(faces.far_px)) < stack.depth - 1,
     )
 
 

@@ -4,21 +4,14 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ..materials.gases import gas_name
 from ..materials.phases import Phase
 from .formulas import Formula
 from .presets import CELL_PRESETS
+from .sections import Metrology, Range, Section
 from .steps import DEFAULT_CHAIN, AnyStep, Fdk, Step, check_chain
-
-Range = tuple[int, int]
-
-
-class Section(BaseModel):
-    """A part of the configuration: frozen, and unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False)
 
 
 class Filter(Section):
@@ -301,12 +294,6 @@ class Segmentation(Section):
     """How voxels become phases."""
 
     method: Literal["auto", "two-gas", "thresholds", "none"] = "auto"
-
-
-class Metrology(Section):
-    """What is measured, and over which area."""
-
-    area_cm2: float | None = Field(None, gt=0, description="electrode area; default: the bore of the tube")
 
 
 class Output(Section):

@@ -1,61 +1,94 @@
-"""From phases to numbers: thickness map, deposit, charge and balance of one run."""
+"""From phases to numbers: film, lithium in the electrolyte, charge and balance of one run."""
 
 import logging
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import hypot
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 
 from ..materials import Phase
-from ..metrology.coulometry import Charge, charge_of_density, charge_over_area
-from ..metrology.deposit import Deposit, deposit_statistics
-from ..metrology.inventory import Amount, Balance, balance
-from ..metrology.thickness import ThicknessSum
+from ..metrology.carbon import declared_uptake, loading_mg_per_cm2
+from ..metrology.coulometry import Charge
+from ..metrology.inventory import Amount, Balance, ErrorShare, balance, error_budget
+from ..metrology.stack import Side
+from ..metrology.survey import Survey, survey_labels
+from ..metrology.terms import connected_lithium, isolated_range_um
+from ..metrology.uncertainty import between, film_variances_um2, sampling_std_um
+from ..segmentation.thresholds import Thresholds
+from .charging import charge_of, electrode_area_cm2
 from .config import Config
 from .job import Reconstructed
+from .map_files import write_map
 from .phase_map import Labelled, Unlabelled
 from .store import open_level
 
 log = logging.getLogger(__name__)
 
 SURFACE_STD_VOXELS = 0.25
-"""Assumed standard deviation of where lithium ends towards carbon, in voxels; not yet validated on many cells."""
+"""Standard deviation of where lithium ends towards carbon and electrolyte, in voxels, all surfaces together."""
 
 LEVEL_STD_SHARE = 0.01
-"""Assumed standard deviation from the levels of µ, as a share of the film; not yet validated on many cells."""
+"""Standard deviation from the levels of µ, as a share of the film."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Measured:
     """The numbers of a run.
 
     Parameters
     ----------
-    thickness_um : (n_y, n_x) array or None
-        Column thickness of the film in µm, NaN outside the electrode; None where phases were not told apart.
-    deposit : Deposit or None
-        The film in numbers.
     charge : Charge or None
         What coulometry says.
     balance : Balance
-        The film against the charge.
+        Lithium found against the charge.
+    survey : Survey or None
+        What the labels tell; None where phases were not told apart.
+    budget : tuple of ErrorShare
+        Causes of uncertainty of found minus expected, largest first.
+    isolated_range_um : (low, high) or None
+        Bounds of the isolated lithium, in µm over the area in view, where only they are known.
+    reason : str or None
+        Why nothing was measured.
+    mean_std_um : float or None
+        Standard deviation of the mean film thickness, in µm.
     """
 
-    thickness_um: NDArray[np.float32] | None
-    deposit: Deposit | None
     charge: Charge | None
     balance: Balance
+    survey: Survey | None = None
+    budget: tuple[ErrorShare, ...] = ()
+    isolated_range_um: tuple[float, float] | None = None
+    reason: str | None = None
+    mean_std_um: float | None = None
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The terms of a balance and what adds to their variance.
+
+    Parameters
+    ----------
+    amounts : dict of str to Amount or None
+        By the keyword of `balance`.
+    variances_um2 : dict of str to float
+        Variance of each cause, in µm^2.
+    isolated_range_um : (low, high) or None
+        Bounds of the isolated lithium where only they are known.
+    """
+
+    amounts: dict[str, Amount | None]
+    variances_um2: dict[str, float] = field(default_factory=dict)
+    isolated_range_um: tuple[float, float] | None = None
 
 
 def measure(
     config: Config, volumes: Mapping[str, Reconstructed], labelled: Labelled | Unlabelled, folder: Path
 ) -> Measured:
-    """Measure the deposit of a run and compare it with the charge.
+    """Measure the lithium of a run and compare it with the charge.
 
     Parameters
     ----------
@@ -66,7 +99,7 @@ def measure(
     labelled : Labelled or Unlabelled
         Phases on disk, or why there are none.
     folder : Path
-        The run folder; `thickness.tif` is written there.
+        The run folder; maps are written there.
 
     Returns
     -------
@@ -75,160 +108,228 @@ def measure(
     """
     charge = charge_of(config)
     if isinstance(labelled, Unlabelled):
-        return Measured(None, None, charge, balance(charge))
-    thickness = film_thickness(labelled)
-    std_um = film_std_um(labelled, thickness)
-    deposit = deposit_statistics(
-        thickness,
-        np.isfinite(thickness),
-        voxel_um=labelled.layout.voxel_um,
-        mean_std_um=std_um,
-        area_cm2=electrode_area_cm2(config),
+        return Measured(charge, balance(charge), reason=labelled.reason)
+    try:
+        survey = survey_phases(config, labelled)
+    except ValueError as error:
+        log.warning("phases were told apart, but not measured: %s", error)
+        return Measured(charge, balance(charge), reason=str(error))
+    write_map(folder / "thickness.tif", survey.thickness_um, labelled.layout.voxel_um)
+    terms = terms_of(config, labelled, survey)
+    found = balance(
+        charge, **terms.amounts, is_shorted=survey.penetration is not None and survey.penetration.is_shorted
     )
-    write_map(folder / "thickness.tif", thickness, labelled.layout.voxel_um)
-    film = None if deposit.mean_thickness_um is None else Amount(deposit.mean_thickness_um, std_um)
-    return Measured(thickness, deposit, charge, balance(charge, film=film))
+    expected = {} if charge is None else {f"charge: {name}": um2 for name, um2 in charge.variances_um2}
+    film = terms.amounts["film"]
+    return Measured(
+        charge,
+        found,
+        survey,
+        error_budget(terms.variances_um2 | expected),
+        terms.isolated_range_um,
+        mean_std_um=None if film is None else film.std_um,
+    )
 
 
-def charge_of(config: Config) -> Charge | None:
-    """Return what the configuration says of the charge.
+def survey_phases(config: Config, labelled: Labelled) -> Survey:
+    """Measure the labels of a run, slab by slab.
 
     Parameters
     ----------
     config : Config
-        The configuration.
-
-    Returns
-    -------
-    Charge or None
-        None where no charge is given.
-
-    Raises
-    ------
-    ValueError
-        If the cycler's file cannot be read.
-    """
-    entry = config.charge
-    if entry is None:
-        return None
-    share = entry.current_share_std
-    if entry.current_density_ma_per_cm2 is not None and entry.duration_min is not None:
-        return charge_of_density(
-            entry.current_density_ma_per_cm2,
-            entry.duration_min,
-            density_std_ma_per_cm2=share * entry.current_density_ma_per_cm2,
-            area_cm2=entry.area_cm2 or electrode_area_cm2(config),
-            efficiency=entry.efficiency,
-        )
-    total = entry.charge_mah
-    if total is None:
-        from ..metrology.cycler import plated_charge_mah, read_cycler
-
-        if entry.file is None:
-            raise ValueError("charge gives neither a density, a charge nor a file; give one of them")
-        found = plated_charge_mah(
-            read_cycler(entry.file), steps=entry.steps, cycles=entry.cycles, plating=entry.plating
-        )
-        for finding in found.findings:
-            log.warning("cycler file: %s", finding.message)
-        total = found.charge_mah
-    return charge_over_area(
-        total,
-        entry.area_cm2 or math.nan,
-        total_std_mah=share * total,
-        area_std_cm2=entry.area_cm2_std,
-        efficiency=entry.efficiency,
-    )
-
-
-def electrode_area_cm2(config: Config) -> float | None:
-    """Return the electrode's area: given, or the bore of the tube.
-
-    Parameters
-    ----------
-    config : Config
-        The configuration.
-
-    Returns
-    -------
-    float or None
-        In cm^2; None where neither is known.
-    """
-    if config.metrology.area_cm2 is not None:
-        return config.metrology.area_cm2
-    bore_um = config.cell.inner_diameter_um
-    return None if bore_um is None else math.pi / 4 * (bore_um * 1e-4) ** 2
-
-
-def film_thickness(labelled: Labelled) -> NDArray[np.float32]:
-    """Add up the lithium between collector and electrolyte, slab by slab.
-
-    Parameters
-    ----------
+        Gives the electrode's area.
     labelled : Labelled
         Phases and lithium shares on disk.
 
     Returns
     -------
-    (n_y, n_x) array of float32
-        Column thickness in µm, NaN outside the bore.
+    Survey
+        Film, penetration and electrolyte, over the bore in view.
+
+    Raises
+    ------
+    ValueError
+        If the end of the anode cannot be told.
     """
-    lithium, labels = open_level(labelled.lithium), open_level(labelled.labels)
     t = labelled.thresholds
-    total = ThicknessSum(labelled.layout.voxel_um)
-    for slab in labelled.layout.slabs:
-        rows = np.arange(slab.start, slab.stop, dtype=np.float64)
-        depth = np.full(rows.shape, -np.inf) if t.electrolyte is None else t.electrolyte.depth(rows)
-        shares = np.asarray(lithium[slab.slice])
-        inside = np.isfinite(shares)
-        outside_electrolyte = (depth < 0)[:, None, None] & inside
-        phases = np.where(inside, np.asarray(labels[slab.slice]), np.uint8(Phase.OUTSIDE))
-        total.add(phases, fractions=np.where(inside, shares, 0), within=outside_electrolyte)
     _, n_y, n_x = labelled.layout.shape
-    bore = t.bore.distance(n_y, n_x) <= t.bore.radius_px
-    return np.where(bore, np.asarray(total.thickness_um()), np.float32(np.nan)).astype(np.float32)
+    area = electrode_area_cm2(config)
+    return survey_labels(
+        open_level(labelled.labels),
+        voxel_um=labelled.layout.voxel_um,
+        axis=0,
+        anode=anode_end(t),
+        mask=t.bore.distance(n_y, n_x) <= t.bore.radius_px,
+        area_cm2=None if area is None else (area, config.metrology.area_cm2_std),
+        fractions=open_level(labelled.lithium),
+    )
 
 
-def film_std_um(labelled: Labelled, thickness: NDArray[np.float32]) -> float:
-    """Return the standard deviation of the mean film thickness.
+def anode_end(thresholds: Thresholds) -> Side | None:
+    """Return at which end of z the plated collector lies.
 
     Parameters
     ----------
+    thresholds : Thresholds
+        What was found in the scan.
+
+    Returns
+    -------
+    {"low", "high"} or None
+        The collector's end, or the one opposite to the electrolyte; None where neither is in view.
+    """
+    if thresholds.collector is not None:
+        return thresholds.collector.end
+    if thresholds.electrolyte is not None:
+        return "low" if thresholds.electrolyte.end == "high" else "high"
+    return thresholds.layout.collector_end
+
+
+def terms_of(config: Config, labelled: Labelled, survey: Survey) -> Terms:
+    """Gather the terms of the balance from what was measured.
+
+    Parameters
+    ----------
+    config : Config
+        Gives what is declared of the carbon.
     labelled : Labelled
-        Gives the surfaces and their uncertainty.
-    thickness : (n_y, n_x) array
-        Column thickness in µm.
+        What the phases rest on.
+    survey : Survey
+        What the labels tell.
+
+    Returns
+    -------
+    Terms
+        With None for each term that was not measured.
+    """
+    t = labelled.thresholds
+    edge_um = SURFACE_STD_VOXELS * labelled.layout.voxel_um
+    variances = film_variances(config, t, survey)
+    amounts: dict[str, Amount | None] = dict.fromkeys(("film", "in_electrolyte", "mixed_zone", "in_carbon", "isolated"))
+    if survey.deposit.mean_thickness_um is not None:
+        amounts["film"] = Amount(survey.deposit.mean_thickness_um, hypot(*(v**0.5 for v in variances.values())))
+    amounts["in_carbon"] = carbon_amount(config, t)
+    bounds = None
+    if not t.layout.has_electrolyte:
+        amounts |= dict.fromkeys(("in_electrolyte", "mixed_zone", "isolated"), Amount(0.0, 0.0))
+    elif bodies_are_known(t):
+        declared = len(t.scans) == 1
+        amounts["in_electrolyte"] = connected_lithium(survey, surface_std_um=edge_um, is_declared=declared)
+        bounds = isolated_range_um(survey)
+        amounts["isolated"] = None if bounds is None else between(*bounds)
+    causes = {
+        "in_electrolyte": "surfaces in the electrolyte",
+        "isolated": "isolated lithium or closed pores",
+        "in_carbon": "capacity of the carbon",
+        "mixed_zone": "noise of the mixed zone",
+    }
+    for name, cause in causes.items():
+        amount = amounts[name]
+        if amount is not None and amount.std_um:
+            variances[cause] = amount.std_um**2
+    return Terms(amounts, variances, bounds)
+
+
+def bodies_are_known(thresholds: Thresholds) -> bool:
+    """Tell whether dark bodies in the electrolyte are known to be lithium or void.
+
+    Parameters
+    ----------
+    thresholds : Thresholds
+        What the phases rest on.
+
+    Returns
+    -------
+    bool
+        True with two gases, or where the cell is declared to plate in the electrolyte.
+    """
+    return len(thresholds.scans) == 2 or thresholds.layout.dark_in_electrolyte == Phase.LITHIUM
+
+
+def carbon_amount(config: Config, thresholds: Thresholds) -> Amount | None:
+    """Return the lithium in the carbon: none without carbon, else what is declared.
+
+    Parameters
+    ----------
+    config : Config
+        Gives what is declared.
+    thresholds : Thresholds
+        Tells whether there is carbon.
+
+    Returns
+    -------
+    Amount or None
+        None where there is carbon of unknown capacity.
+    """
+    if not thresholds.layout.has_carbon:
+        return Amount(0.0, 0.0)
+    declared = config.metrology.carbon
+    if declared is None:
+        return None
+    loading = declared.loading_mg_per_cm2
+    if loading is None:
+        loading = loading_mg_per_cm2(declared.thickness_um or 0.0, declared.density_g_cm3 or 0.0)
+    return declared_uptake(
+        declared.capacity_mah_per_g,
+        loading,
+        capacity_std_mah_per_g=declared.capacity_std_mah_per_g,
+        loading_std_mg_per_cm2=declared.loading_std_mg_per_cm2,
+    )
+
+
+def film_variances(config: Config, thresholds: Thresholds, survey: Survey) -> dict[str, float]:
+    """Return what each cause adds to the variance of the mean film thickness.
+
+    Parameters
+    ----------
+    config : Config
+        Gives the uncertainty of the voxel.
+    thresholds : Thresholds
+        Gives the uncertainty of the collector's surface.
+    survey : Survey
+        The film and its texture.
+
+    Returns
+    -------
+    dict of str to float
+        Variance by cause, in µm^2.
+    """
+    deposit = survey.deposit
+    mean_um = deposit.mean_thickness_um or 0.0
+    collector = thresholds.collector
+    grain = None if survey.texture is None else survey.texture.correlation_length_um
+    view, whole = deposit.area_in_view_cm2, deposit.area_cm2
+    sampled = None
+    if whole is not None and view < 0.98 * whole:
+        sampled = sampling_std_um(
+            survey.thickness_um, area_in_view_cm2=view, area_cm2=whole, correlation_length_um=grain
+        )
+    return film_variances_um2(
+        mean_um,
+        voxel_um=thresholds.voxel_um,
+        voxel_relative_std=config.metrology.voxel_share_std,
+        surface_stds_voxels={
+            "collector surface": 1.0 if collector is None else collector.std,
+            "lithium surface": SURFACE_STD_VOXELS,
+        },
+        level_relative_std=LEVEL_STD_SHARE,
+        sampling_std_um=sampled,
+        unlabelled_um=mean_of(survey.unlabelled_um[survey.frame.electrode]),
+    )
+
+
+def mean_of(values: NDArray[Any]) -> float:
+    """Return the mean of the finite values.
+
+    Parameters
+    ----------
+    values : array
+        Any quantity.
 
     Returns
     -------
     float
-        In µm: collector surface, lithium's far surface and levels, added in squares.
+        0 where none is finite.
     """
-    voxel_um, collector = labelled.layout.voxel_um, labelled.thresholds.collector
-    near = 1.0 if collector is None else collector.std
-    mean_um = float(np.nanmean(thickness)) if np.isfinite(thickness).any() else 0.0
-    return math.hypot(voxel_um * near, voxel_um * SURFACE_STD_VOXELS, LEVEL_STD_SHARE * mean_um)
-
-
-def write_map(path: Path, values: NDArray[Any], pixel_um: float) -> None:
-    """Write a map as float32 TIFF whose resolution tags give the pixel.
-
-    Parameters
-    ----------
-    path : Path
-        Final name.
-    values : (n_y, n_x) array
-        Any quantity.
-    pixel_um : float
-        Edge of a pixel, in µm.
-    """
-    partial = path.with_name(path.name + ".partial")
-    per_cm = 1e4 / pixel_um
-    tifffile.imwrite(
-        partial,
-        np.asarray(values, np.float32),
-        imagej=True,
-        resolution=(1 / pixel_um, 1 / pixel_um),
-        metadata={"unit": "um", "axes": "YX", "Info": f"values in µm; {per_cm:g} pixels per cm"},
-    )
-    partial.replace(path)
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else 0.0

@@ -3,28 +3,27 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..metrology.deposit import Deposit
 from .config import Config
 from .job import Reconstructed
-from .measuring import Measured
+from .measured_numbers import (
+    balance_section,
+    deposit_section,
+    electrolyte_section,
+    penetration_section,
+    report_section,
+)
+from .measuring import Measured, bodies_are_known
 from .phase_map import Labelled, Unlabelled
 from .store import open_level
 
 SCHEMA = "xelith.results/1"
 
-PENETRATION = (
-    "max_depth_um",
-    "volume_um3",
-    "electrolyte_crossed",
-    "narrowest_ligament_um",
-    "isolated_volume_um3",
-)
 TRUTH = ("mean_thickness_um", "volume_um3", "in_electrolyte_um", "mixed_zone_um", "in_carbon_um", "isolated_um")
 
 
@@ -64,14 +63,19 @@ def build_results(
             for name, volume in volumes.items()
         },
         "registration": _registration(labelled),
-        "deposit": _record(measured.deposit) or dict.fromkeys(field.name for field in fields(Deposit)),
-        "penetration": dict.fromkeys(PENETRATION),
+        "deposit": deposit_section(measured),
+        "penetration": penetration_section(measured.survey, is_known=_tells_bodies(labelled)),
+        "electrolyte": electrolyte_section(measured.survey),
         "coulometry": _coulometry(measured),
-        "balance": _record(measured.balance),
+        "balance": balance_section(measured),
         "truth": _truth(config.truth),
-        "report": _for_report(labelled, volumes),
+        "report": _for_report(labelled, volumes) | report_section(measured),
     }
     return _plain(results)
+
+
+def _tells_bodies(labelled: Labelled | Unlabelled) -> bool:
+    return isinstance(labelled, Labelled) and bodies_are_known(labelled.thresholds)
 
 
 def _registration(labelled: Labelled | Unlabelled) -> dict[str, Any]:
@@ -102,10 +106,6 @@ def _scan(volume: Reconstructed, source: Mapping[str, Any], noise: float | None)
         "repaired": volume.repaired,
         "biased": volume.biased,
     }
-
-
-def _record(record: Any) -> dict[str, Any]:
-    return {} if record is None else asdict(record)
 
 
 def _coulometry(measured: Measured) -> dict[str, Any]:

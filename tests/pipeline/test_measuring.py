@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import tifffile
 
-from xelith.pipeline.config import Cell, ChargeEntry, Config, Metrology, ScanEntry
-from xelith.pipeline.measuring import charge_of, electrode_area_cm2, write_map
+from xelith.pipeline.charging import charge_of, electrode_area_cm2
+from xelith.pipeline.config import Cell, ChargeEntry, Config, ScanEntry
+from xelith.pipeline.map_files import write_map
+from xelith.pipeline.sections import Metrology
 
 
 def config_with(charge=None, **changes) -> Config:
