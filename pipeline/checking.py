@@ -138,7 +138,7 @@ def _plan_scan(config: Config, name: str) -> ScanPlan:
     blocks = plan_blocks(opened.selection, config.compute)
     plan.facts |= _scan_facts(opened) | _cost_facts(cost)
     plan.facts["sections"] = (
-        f"projections in blocks of {blocks.views} views, then slabs of {blocks.slab} rows; "
+        f"projections in blocks of {blocks.views} views, {blocks.batch} in memory, then slabs of {blocks.slab} rows; "
         f"{blocks.at_once} at a time, {blocks.threads} threads each"
     )
     plan.faults += _missing(opened, config)

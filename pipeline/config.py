@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ..materials.gases import gas_name
 from ..materials.phases import Phase
+from .compute import Compute
 from .formulas import Formula
 from .presets import CELL_PRESETS
 from .sections import Metrology, Range, Section
@@ -301,15 +302,6 @@ class Output(Section):
 
     levels: int = Field(5, ge=1, le=8, description="most levels of the pyramid")
     keep_scratch: bool = False
-
-
-class Compute(Section):
-    """Where it runs."""
-
-    device: Literal["auto", "cpu"] = Field("auto", description="auto is the CPU as long as no step runs on a GPU")
-    memory_gib: float = Field(4.0, ge=0.25)
-    threads: int | None = Field(None, ge=1)
-    scheduler: Literal["threads"] = "threads"
 
 
 class Config(Section):

@@ -7,22 +7,23 @@ the sinogram steps and the reconstruction, and writes the slab's own chunks.
 
 import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-import dask
 import numpy as np
 import zarr
 
 from ..arrays import Block, blocks
 from ..scans.geometry import ConeBeam
 from .axis import Axis, find_axis
-from .chain import correct_block, extended, halo_views, open_fields, reconstruct_cone_slab, reconstruct_slab
+from .chain import extended, open_fields
 from .job import Job, Reconstructed, check_job
 from .ledger import Ledger, fingerprint
 from .steps import Centre, FlatField, Layout, Step, Truncation
-from .store import ImageLayout, create_image, plan_layout, publish, write_slab
+from .store import ImageLayout, create_image, plan_layout, publish
+from .tasks import Facts, ProjectionTask, SlabTask, Task, store_record
 
 log = logging.getLogger(__name__)
 
@@ -63,14 +64,14 @@ def reconstruct(job: Job, ledger: Ledger, source_mark: str) -> Reconstructed:
     mark = fingerprint(axis_mark, *_dump(job.steps(Layout.SINOGRAMS)), layout)
     volume_done = ledger.done(f"{job.name}/volume", -1, mark) and job.image.exists()
     if not volume_done:
-        _integrate(job, ledger, layout, read_mark)
+        _integrate(job, ledger, layout, fingerprint(read_mark, job.blocks.views, job.blocks.batch))
     if not ledger.done(f"{job.name}/centre", 0, axis_mark):
         _record_centre(job, ledger, axis_mark)
     centre = _centre_of(ledger.facts(f"{job.name}/centre"))
     if not volume_done:
         _reconstruct_slabs(job, ledger, layout, centre, mark)
     sums = np.load(job.folder / ".xelith" / f"{job.name}-transmission.npy")
-    repaired = dict(ledger.facts(f"{job.name}/integrals", -1))
+    repaired = dict(ledger.facts(f"{job.name}/integrals", -1).get("repaired", {}))
     found = replace(centre, centre_px=job.selection.full_px(centre.centre_px))
     biased = bool(ledger.facts(f"{job.name}/volume", -1).get("biased", False))
     return Reconstructed(job.image, layout, found, sums, repaired, mark, biased)
@@ -84,67 +85,74 @@ def _table_mark(job: Job) -> float | None:
     return None if job.hardening is None else float(job.hardening.measured @ job.hardening.linear)
 
 
-def _run_blocks(job: Job, stage: str, todo: list[Block], total: int, work: Callable[[Block], None]) -> None:
-    """Run the blocks that are missing as Dask tasks on threads."""
-    done = total - len(todo)
-    job.advance(f"{job.name}: {stage}", done, total)
-    finished = iter(range(done + 1, total + 1))
+def _run_blocks(job: Job, ledger: Ledger, stage: str, task: Task, todo: list[Block], *, total: int, mark: str) -> None:
+    """Run the blocks that are missing, wherever blocks are run, and record each when it is safe."""
+    title = f"{job.name}: {'projections' if stage.endswith('integrals') else 'volume'}"
+    done = iter(range(total - len(todo) + 1, total + 1))
+    job.advance(title, total - len(todo), total)
 
-    def task(block: Block) -> None:
-        work(block)
-        job.advance(f"{job.name}: {stage}", next(finished), total)
+    def finished(block: Block, facts: Facts) -> None:
+        ledger.record(stage, block.index, mark, facts)
+        job.advance(title, next(done), total)
 
-    tasks = [dask.delayed(task, pure=False)(block) for block in todo]
-    dask.compute(*tasks, scheduler="threads", num_workers=job.blocks.at_once)
+    if todo:
+        job.workers.run(task, todo, finished, at_once=job.blocks.at_once)
 
 
 def _integrate(job: Job, ledger: Ledger, layout: ImageLayout, mark: str) -> None:
     """First pass: frames to line integrals on scratch, and the mean transmission of every pixel."""
-    n_theta, n_rows, n_cols = job.selection.shape
-    size = job.blocks.views
-    todo = blocks(n_theta, size)
+    n_theta = job.selection.shape[0]
+    todo = blocks(n_theta, job.blocks.views)
     stage = f"{job.name}/integrals"
-    integrals_path, sums_path = job.scratch / "integrals", job.scratch / "sums"
-    fresh = not (integrals_path.exists() and sums_path.exists() and ledger.done(stage, -2, mark))
+    integrals, sums = job.scratch / "integrals", job.scratch / "sums"
+    fresh = not (integrals.exists() and sums.exists() and ledger.done(stage, -2, mark))
     if fresh:
-        shutil.rmtree(job.scratch, ignore_errors=True)
-        chunks = (size, min(layout.slab, n_rows), n_cols)
-        zarr.create_array(integrals_path, shape=(n_theta, n_rows, n_cols), chunks=chunks, dtype="f4", compressors=None)
-        zarr.create_array(
-            sums_path,
-            shape=(len(todo), n_rows, n_cols),
-            chunks=(1, n_rows, n_cols),
-            dtype="f4",
-            compressors=None,
-        )
+        _make_scratch(job, layout, len(todo))
         ledger.record(stage, -2, mark)
     missing = [b for b in todo if fresh or not ledger.done(stage, b.index, mark)]
     if missing:
-        integrals, sums = zarr.open_array(integrals_path, mode="r+"), zarr.open_array(sums_path, mode="r+")
         fields = replace(open_fields(job.scan, job.selection), hardening=job.hardening)
-        steps = job.steps(Layout.PROJECTIONS)
-        margin = halo_views(steps)
-
-        def work(block: Block) -> None:
-            first, last = max(block.start - margin, 0), min(block.stop + margin, n_theta)
-            frames = job.selection.read(job.scan.projections, first, last)
-            halo = (block.start - first, last - block.stop)
-            done = correct_block(frames, fields, steps, first_view=first, halo=halo)
-            integrals[block.slice] = done.integrals
-            sums[block.index] = done.transmission_sum
-            ledger.record(stage, block.index, mark, done.repaired)
-
-        _run_blocks(job, "projections", missing, len(todo), work)
+        task = ProjectionTask(
+            job.scan.projections,
+            job.selection,
+            job.steps(Layout.PROJECTIONS),
+            store_record(fields, job.scratch / "fields"),
+            integrals=integrals,
+            sums=sums,
+            batch=job.blocks.batch,
+        )
+        _run_blocks(job, ledger, stage, task, missing, total=len(todo), mark=mark)
     counts: dict[str, int] = {}
     for block in todo:
-        for key, value in ledger.facts(stage, block.index).items():
+        for key, value in ledger.facts(stage, block.index)["repaired"].items():
             counts[key] = counts.get(key, 0) + int(value)
     _refuse_nonfinite(job, counts)
-    total = np.asarray(zarr.open_array(sums_path, mode="r")[:], np.float64).sum(axis=0) / n_theta
+    _save_transmission(job, sums)
+    frames = fingerprint([ledger.facts(stage, block.index)["sha256"] for block in todo])
+    ledger.record(stage, -1, mark, {"repaired": counts, "frames_sha256": frames})
+
+
+def _make_scratch(job: Job, layout: ImageLayout, n_blocks: int) -> None:
+    """Empty scratch arrays: chunks hold the views in memory at a time, and the rows of a slab."""
+    n_theta, n_rows, n_cols = job.selection.shape
+    shutil.rmtree(job.scratch, ignore_errors=True)
+    for name, shape, chunks in (
+        ("integrals", (n_theta, n_rows, n_cols), (min(job.blocks.batch, n_theta), min(layout.slab, n_rows), n_cols)),
+        ("sums", (n_blocks, n_rows, n_cols), (1, n_rows, n_cols)),
+    ):
+        zarr.create_array(job.scratch / name, shape=shape, chunks=chunks, dtype="f4", compressors=None)
+
+
+def _save_transmission(job: Job, sums: Path) -> None:
+    """Mean transmission of every pixel from the blocks' sums, one block in memory at a time."""
+    planes = zarr.open_array(sums, mode="r")
+    total = np.zeros(planes.shape[1:], np.float64)
+    for index in range(planes.shape[0]):
+        total += np.asarray(planes[index])
     target = job.folder / ".xelith" / f"{job.name}-transmission.npy"
-    np.save(target.with_suffix(".partial.npy"), total.astype(np.float32))
-    publish(target.with_suffix(".partial.npy"), target)
-    ledger.record(stage, -1, mark, counts)
+    partial = target.with_suffix(".partial.npy")
+    np.save(partial, (total / job.selection.shape[0]).astype(np.float32))
+    publish(partial, target)
 
 
 def _refuse_nonfinite(job: Job, counts: Mapping[str, int]) -> None:
@@ -204,30 +212,19 @@ def _reconstruct_slabs(job: Job, ledger: Ledger, layout: ImageLayout, centre: Ax
         create_image(partial, layout, name=job.name, attributes=job.attributes)
         ledger.record(stage, -2, mark)
     todo = [s for s in layout.slabs if fresh or not ledger.done(stage, s.index, mark)]
-    integrals = zarr.open_array(job.scratch / "integrals", mode="r")
-    threads = job.blocks.threads
-
-    cone = cone_of_selection(job, centre.centre_px)
-    steps = job.steps(Layout.SINOGRAMS)
-
-    def work(slab: Block) -> None:
-        if cone is not None:
-            volume = reconstruct_cone_slab(integrals, job.theta, steps, cone, slab=slab)
-        else:
-            sinograms = np.ascontiguousarray(np.swapaxes(np.asarray(integrals[:, slab.slice]), 0, 1))
-            volume = reconstruct_slab(
-                sinograms,
-                job.theta,
-                steps,
-                centre_px=centre.centre_px,
-                voxel_um=layout.voxel_um,
-                threads=threads,
-            )
-        write_slab(partial, layout, slab, volume)
-        ledger.record(stage, slab.index, mark)
-
-    _run_blocks(job, "volume", todo, len(layout.slabs), work)
+    task = SlabTask(
+        job.scratch / "integrals",
+        job.theta,
+        job.steps(Layout.SINOGRAMS),
+        centre_px=centre.centre_px,
+        cone=cone_of_selection(job, centre.centre_px),
+        image=partial,
+        layout=layout,
+        threads=job.blocks.threads if job.compute.scheduler in ("threads", "local") else job.compute.threads,
+    )
+    _run_blocks(job, ledger, stage, task, todo, total=len(layout.slabs), mark=mark)
     publish(partial, job.image)
+    integrals = zarr.open_array(job.scratch / "integrals", mode="r")
     ledger.record(stage, -1, mark, {"biased": _is_biased(job, integrals, layout, centre)})
 
 

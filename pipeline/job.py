@@ -12,6 +12,7 @@ from ..reconstruction.hardening import Linearisation
 from ..scans.geometry import ConeBeam
 from ..scans.scan import Scan
 from .axis import Axis
+from .cluster import Threads, Workers
 from .config import Compute
 from .planning import Blocks, plan_blocks
 from .selection import Selection, select_theta
@@ -48,6 +49,8 @@ class Job:
         Told of every finished block.
     hardening : Linearisation or None
         Map for the step `hardening`; None where the chain has none.
+    workers : Workers
+        Who runs the blocks.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Job:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     advance: Advance = lambda stage, done, total: None
     hardening: Linearisation | None = None
+    workers: Workers = field(default_factory=Threads)
 
     @property
     def scratch(self) -> Path:

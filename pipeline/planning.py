@@ -23,15 +23,18 @@ class Blocks:
     ----------
     views : int
         Projections per block of the first pass.
+    batch : int
+        Projections in memory at a time within such a block; divides `views`.
     slab : int
         Rows per block of the second pass, a power of 2.
     at_once : int
-        Blocks in work at a time.
+        Blocks in work at a time on this machine.
     threads : int
         Threads inside each block.
     """
 
     views: int
+    batch: int
     slab: int
     at_once: int
     threads: int
@@ -72,19 +75,36 @@ def plan_blocks(selection: Selection, compute: Compute) -> Blocks:
     Returns
     -------
     Blocks
-        The largest blocks that fit; the result does not depend on them.
+        The largest blocks of which two fit, or one where two do not. Their sizes depend on the scan and on the
+        memory alone, so that a run may go on with another number of threads or workers.
     """
-    n_theta, n_rows, n_cols = selection.shape
     cores = thread_count(compute.threads)
-    budget = 0.8 * compute.memory_gib * 2**30
-    frame = 4 * n_rows * n_cols * selection.bin**2
-    choices = [(h, n) for h in SLAB_HEIGHTS for n in (min(2, cores), 1)]
-    slab, at_once = next((c for c in choices if _slab_bytes(selection, c[0]) * c[1] < budget), (2, 1))
-    views = min(max(int(budget / (_FRAME_COPIES * frame * at_once)), 1), MOST_VIEWS, n_theta)
-    return Blocks(views, slab, at_once, max(1, cores // at_once))
+    budget = 0.8 * compute.memory_gib * 2**30 - _fixed_bytes(selection)
+    slab = next((h for h in SLAB_HEIGHTS if _slab_bytes(selection, h) < budget), 2)
+    batch = MOST_VIEWS
+    while batch % 2 == 0 and 2 * _batch_bytes(selection, batch) > budget:
+        batch //= 2
+    block_bytes = max(_slab_bytes(selection, slab), _batch_bytes(selection, batch))
+    most = compute.workers or cores if compute.scheduler == "local" else max(min(2, cores), cores // 8)
+    at_once = max(1, min(most, int(budget / block_bytes)))
+    return Blocks(MOST_VIEWS, batch, slab, at_once, max(1, cores // at_once))
 
 
 _FRAME_COPIES = 6
+_FRAME_FIELDS = 8
+
+
+def _fixed_bytes(selection: Selection) -> int:
+    """Flat, dark, dead pixels, floor and the mean transmission of the whole detector."""
+    _, n_rows, n_cols = selection.shape
+    return _FRAME_FIELDS * 4 * n_rows * n_cols
+
+
+def _batch_bytes(selection: Selection, batch: int) -> int:
+    """Raw frames, transmission, what its repair takes, and line integrals of some views."""
+    n_theta, n_rows, n_cols = selection.shape
+    frames = min(batch + 2, n_theta)
+    return 4 * frames * n_rows * n_cols * (_FRAME_COPIES - 1 + selection.bin**2)
 
 
 def _slab_bytes(selection: Selection, slab: int) -> int:
@@ -113,11 +133,11 @@ def estimate(selection: Selection, compute: Compute) -> Cost:
     n_theta, n_rows, n_cols = selection.shape
     plan = plan_blocks(selection, compute)
     samples, voxels = n_theta * n_rows * n_cols, n_rows * n_cols**2
-    frames = plan.views * 4 * n_rows * n_cols * selection.bin**2 * _FRAME_COPIES
     seconds = (samples * SECONDS_PER_SAMPLE + voxels * SECONDS_PER_VOXEL) * 2 / (plan.at_once * plan.threads)
     moved = samples * 4 * (selection.bin**2 + 2) + voxels * 4
     return Cost(
-        memory_bytes=plan.at_once * max(frames, _slab_bytes(selection, plan.slab)),
+        memory_bytes=_fixed_bytes(selection)
+        + plan.at_once * max(_batch_bytes(selection, plan.batch), _slab_bytes(selection, plan.slab)),
         scratch_bytes=4 * samples,
         output_bytes=int(4 * voxels * 8 / 7),
         seconds=seconds + moved / BYTES_PER_SECOND,

@@ -6,11 +6,12 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..scans.geometry import ConeBeam
+from .cluster import Threads, Workers, open_workers
 from .config import Config
 from .engine import reconstruct
 from .job import Advance, Job, Reconstructed, check_job
@@ -47,12 +48,15 @@ class Run:
         What of it is done.
     advance : callable
         Told of every finished block.
+    workers : Workers
+        Who runs the blocks.
     """
 
     config: Config
     folder: Path
     ledger: Ledger
     advance: Advance
+    workers: Workers = field(default_factory=Threads)
 
     @property
     def text(self) -> str:
@@ -94,8 +98,8 @@ def run_config(config_path: Path, folder: Path, *, advance: Advance, update: boo
             check_memory(config, one.selection)
     check_owner(config, config_path, folder, update=update)
     state = folder / STATE
-    with locked(state), _logged(state / "run.log"):
-        run = Run(config, folder, Ledger(state / "ledger.jsonl"), advance)
+    with locked(state), _logged(state / "run.log"), open_workers(config.compute) as workers:
+        run = Run(config, folder, Ledger(state / "ledger.jsonl"), advance, workers)
         _claim(run, config_path)
         return _finish(run, opened)
 
@@ -261,7 +265,7 @@ def _job(config: Config, one: Opened, folder: Path, advance: Advance) -> Job:
 def _volume(run: Run, one: Opened, mark: str) -> Reconstructed:
     if one.scan is None:
         return import_volume(run.config, one, run.folder, run.ledger, mark)
-    job = _job(run.config, one, run.folder, run.advance)
+    job = replace(_job(run.config, one, run.folder, run.advance), workers=run.workers)
     return reconstruct(job, run.ledger, fingerprint(mark, one.entry.model_dump(mode="json")))
 
 

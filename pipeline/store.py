@@ -98,6 +98,25 @@ def plan_layout(
     return ImageLayout(shape, voxel_um, slab, levels)
 
 
+def chunk_shape(layout: ImageLayout, level: int) -> tuple[int, int, int]:
+    """Return the chunk of one level: a slab high, so that a slab owns whole chunks.
+
+    Parameters
+    ----------
+    layout : ImageLayout
+        The layout of the image.
+    level : int
+        0 is the full image.
+
+    Returns
+    -------
+    tuple of int
+        (z, y, x) voxels.
+    """
+    nz, ny, nx = layout.level_shape(level)
+    return min(layout.slab // 2**level, nz), min(ny, PLANE_CHUNK), min(nx, PLANE_CHUNK)
+
+
 def create_image(
     group_path: Path,
     layout: ImageLayout,
@@ -124,15 +143,10 @@ def create_image(
     shutil.rmtree(group_path, ignore_errors=True)
     group = zarr.create_group(group_path, zarr_format=3)
     for level in range(layout.levels):
-        height = layout.slab // 2**level
-        shape = layout.level_shape(level)
         group.create_array(
             str(level),
-            shape=shape,
-            chunks=(
-                min(height, shape[0]) if shape[0] < height else height,
-                *(min(n, PLANE_CHUNK) for n in shape[1:]),
-            ),
+            shape=layout.level_shape(level),
+            chunks=chunk_shape(layout, level),
             dtype=dtype,
             compressors=None if np.dtype(dtype).kind == "f" else "auto",
             fill_value=np.nan if np.dtype(dtype).kind == "f" else 0,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -309,3 +310,51 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     browser = Browser(program, tmp_path_factory.mktemp("chromium"))
     yield browser
     browser.close()
+
+
+class DiscRun:
+    """A scan of a disc of known µ in a folder, and configurations that run it."""
+
+    N_THETA, N_ROWS, N_COLS = 90, 20, 64
+    PIXEL_UM, MU_PER_CM, RADIUS_PX, CENTRE_PX = 10.0, 8.0, 20.0, 33.25
+    FLAT, DARK = 40_000.0, 200.0
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.write_scan()
+
+    def counts(self, n_theta: int, n_rows: int) -> np.ndarray:
+        """Counts behind the disc: exact chords, averaged over each pixel as intensity, with some noise."""
+        s = (np.arange(self.N_COLS * 16) + 0.5) / 16 - 0.5 - self.CENTRE_PX
+        chord_cm = 2 * np.sqrt(np.clip(self.RADIUS_PX**2 - s**2, 0, None)) * self.PIXEL_UM * 1e-4
+        light = np.exp(-self.MU_PER_CM * chord_cm).reshape(self.N_COLS, 16).mean(axis=1)
+        noise = np.random.default_rng(3).normal(0, 20, (n_theta, n_rows, self.N_COLS))
+        return (self.DARK + (self.FLAT - self.DARK) * light + noise).astype(np.float32)
+
+    def write_scan(self, name: str = "scan.h5", *, n_theta: int = N_THETA, n_rows: int = N_ROWS) -> Path:
+        """Write a DataExchange file."""
+        path = self.folder / name
+        with h5py.File(path, "w") as file:
+            file["exchange/data"] = self.counts(n_theta, n_rows)
+            file["exchange/data_white"] = np.full((3, n_rows, self.N_COLS), self.FLAT, np.float32)
+            file["exchange/data_dark"] = np.full((3, n_rows, self.N_COLS), self.DARK, np.float32)
+            file["exchange/theta"] = np.arange(n_theta) * 180.0 / n_theta
+        return path
+
+    def config(self, name: str = "run.yaml", **changes: Any) -> Path:
+        """Write a configuration; further sections as keywords."""
+        values = {
+            "sample": "disc",
+            "source": {"energy_kev": 25},
+            "scans": {"main": {"path": "scan.h5", "pixel_um": self.PIXEL_UM, "centre_px": self.CENTRE_PX}},
+            "reconstruction": [{"step": "flat-field"}, {"step": "zingers"}, {"step": "fourier-fbp", "window": "ramp"}],
+        } | changes
+        path = self.folder / name
+        path.write_text(yaml.safe_dump(values), encoding="utf8")
+        return path
+
+
+@pytest.fixture
+def disc_run(tmp_path: Path) -> DiscRun:
+    """A small scan ready to be run."""
+    return DiscRun(tmp_path)

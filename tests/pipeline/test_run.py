@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from xelith.pipeline import engine
+from xelith.pipeline import tasks
 from xelith.pipeline.loading import ConfigError
 from xelith.pipeline.run import preview_config, run_config
 from xelith.pipeline.store import open_level
@@ -110,8 +110,8 @@ def test_binning_keeps_mu_and_the_axis(folder):
 def test_a_second_run_does_nothing(folder, monkeypatch):
     path = write_config(folder)
     first = run_config(path, folder / "out", advance=quiet)
-    monkeypatch.setattr(engine, "correct_block", _fail)
-    monkeypatch.setattr(engine, "reconstruct_slab", _fail)
+    monkeypatch.setattr(tasks, "correct_block", _fail)
+    monkeypatch.setattr(tasks, "reconstruct_slab", _fail)
     assert run_config(path, folder / "out", advance=quiet) == first
 
 
@@ -125,7 +125,7 @@ def test_an_interrupted_run_goes_on_and_gives_the_same(folder, monkeypatch, stag
     monkeypatch.setattr("xelith.pipeline.planning.MOST_VIEWS", 20)
     monkeypatch.setattr("xelith.pipeline.planning.SLAB_HEIGHTS", (4,))
     run_config(path, folder / "whole", advance=quiet)
-    work, calls = getattr(engine, stage), []
+    work, calls = getattr(tasks, stage), []
 
     def twice_then_fail(*args, **kwargs):
         calls.append(1)
@@ -133,13 +133,13 @@ def test_an_interrupted_run_goes_on_and_gives_the_same(folder, monkeypatch, stag
             raise KeyboardInterrupt
         return work(*args, **kwargs)
 
-    monkeypatch.setattr(engine, stage, twice_then_fail)
+    monkeypatch.setattr(tasks, stage, twice_then_fail)
     with pytest.raises(KeyboardInterrupt):
         run_config(path, folder / "cut", advance=quiet)
     assert not (folder / "cut" / "main.ome.zarr").exists()
     assert not (folder / "cut" / "results.json").exists()
     counted = []
-    monkeypatch.setattr(engine, stage, lambda *a, **k: counted.append(1) or work(*a, **k))
+    monkeypatch.setattr(tasks, stage, lambda *a, **k: counted.append(1) or work(*a, **k))
     run_config(path, folder / "cut", advance=quiet)
     assert 0 < len(counted) < 5  # five blocks in all, some were done
     np.testing.assert_array_equal(volume(folder / "cut"), volume(folder / "whole"))
@@ -149,7 +149,7 @@ def test_editing_the_configuration_redoes_what_depends_on_it(folder, monkeypatch
     path = write_config(folder, output={"keep_scratch": True})
     run_config(path, folder / "out", advance=quiet)
     before = volume(folder / "out")
-    monkeypatch.setattr(engine, "correct_block", _fail)
+    monkeypatch.setattr(tasks, "correct_block", _fail)
     chain = [{"step": "flat-field"}, {"step": "fourier-fbp", "window": "hann"}]
     write_config(folder, output={"keep_scratch": True}, reconstruction=chain)
     run_config(path, folder / "out", advance=quiet)

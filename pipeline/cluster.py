@@ -1,0 +1,256 @@
+"""Who runs the blocks: threads of this process, or Dask workers here, elsewhere or on SLURM.
+
+Blocks go out as a task record and three numbers; arrays stay on disk. Whoever runs a block writes its chunks before it
+answers, and this process alone keeps the ledger.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import dask
+
+from ..arrays import Block
+from .compute import Compute
+from .tasks import Facts, Task
+
+log = logging.getLogger(__name__)
+
+Finished = Callable[[Block, Facts], None]
+RETRIES = 2
+
+
+class Workers(Protocol):
+    """Whatever can run a task on many blocks."""
+
+    def run(self, task: Task, todo: Sequence[Block], finished: Finished, *, at_once: int) -> None:
+        """Run a task on every block.
+
+        Parameters
+        ----------
+        task : callable
+            Takes a block, answers with facts.
+        todo : sequence of Block
+            The blocks to run.
+        finished : callable
+            Called with a block and its facts once they are on disk, one call at a time.
+        at_once : int
+            Blocks in work at a time on this machine.
+        """
+        ...
+
+
+class Threads:
+    """Dask's threaded scheduler, in this process."""
+
+    def run(self, task: Task, todo: Sequence[Block], finished: Finished, *, at_once: int) -> None:
+        """Run a task on every block.
+
+        Parameters
+        ----------
+        task : callable
+            Takes a block, answers with facts.
+        todo : sequence of Block
+            The blocks to run.
+        finished : callable
+            Called with a block and its facts once they are on disk, one call at a time.
+        at_once : int
+            Blocks in work at a time.
+        """
+        guard = threading.Lock()
+
+        def _work(block: Block) -> None:
+            facts = task(block)
+            with guard:
+                finished(block, facts)
+
+        tasks = [dask.delayed(_work, pure=False)(block) for block in todo]
+        dask.compute(*tasks, scheduler="threads", num_workers=at_once)
+
+
+class Distributed:
+    """Dask workers in other processes; started when the first block is to be run.
+
+    Parameters
+    ----------
+    compute : Compute
+        Scheduler, workers, certificates and dashboard.
+    """
+
+    def __init__(self, compute: Compute) -> None:
+        self._compute = compute
+        self._client: Any = None
+        self._cluster: Any = None
+
+    def run(self, task: Task, todo: Sequence[Block], finished: Finished, *, at_once: int) -> None:
+        """Run a task on every block; a block whose worker is lost is run again on another.
+
+        Parameters
+        ----------
+        task : callable
+            Takes a block, answers with facts; records, paths and small facts only.
+        todo : sequence of Block
+            The blocks to run.
+        finished : callable
+            Called with a block and its facts once they are on disk, one call at a time.
+        at_once : int
+            Workers to start where they are started here.
+
+        Raises
+        ------
+        RuntimeError
+            If blocks are lost again and again with their workers, or no worker comes.
+        """
+        from distributed import KilledWorker, as_completed
+
+        client = self._started(at_once)
+        window = 2 * max(len(client.ncores()), 1)
+        waiting = iter(todo)
+        sent: dict[Any, Block] = {}
+
+        def _send() -> Any:
+            block = next(waiting, None)
+            if block is None:
+                return None
+            future = client.submit(task, block, pure=False, retries=RETRIES)
+            sent[future] = block
+            return future
+
+        first = [future for _ in range(window) if (future := _send()) is not None]
+        done = as_completed(first, loop=client.loop)
+        try:
+            for future in done:
+                finished(sent.pop(future), future.result())
+                if (following := _send()) is not None:
+                    done.add(following)
+        except KilledWorker as error:
+            raise RuntimeError(
+                "workers died again and again on the same block, as a rule for want of memory; lower "
+                "compute.memory_gib or compute.workers"
+            ) from error
+        finally:
+            client.cancel(list(sent))
+
+    def _started(self, at_once: int) -> Any:
+        if self._client is None:
+            from distributed import Client
+
+            address, security = self._address(at_once), self._security()
+            extra = {} if security is None else {"security": security}
+            self._client = Client(address, timeout=60, set_as_default=False, **extra)
+            if self._client.dashboard_link:
+                log.info("Dask dashboard: %s", self._client.dashboard_link)
+            self._client.wait_for_workers(1, timeout=3600 if self._compute.scheduler == "slurm" else 120)
+        return self._client
+
+    def _security(self) -> Any:
+        if self._compute.tls is None:
+            return None
+        from distributed.security import Security
+
+        tls = self._compute.tls
+        roles = ("client", "scheduler", "worker")
+        files = {f"tls_{role}_{part}": str(getattr(tls, part)) for role in roles for part in ("cert", "key")}
+        return Security(tls_ca_file=str(tls.ca_file), require_encryption=True, **files)
+
+    def _address(self, at_once: int) -> Any:
+        kind = self._compute.scheduler
+        if kind == "local":
+            self._cluster = _local_cluster(self._compute, at_once, self._security())
+        elif kind == "slurm":
+            self._cluster = _slurm_cluster(self._compute, self._security())
+        else:
+            return kind
+        return self._cluster
+
+    def close(self) -> None:
+        """End what was started here; a scheduler that was only visited goes on."""
+        for one in (self._client, self._cluster):
+            if one is not None:
+                one.close()
+        self._client = self._cluster = None
+
+
+def _local_cluster(compute: Compute, at_once: int, security: Any) -> Any:
+    """Workers on this machine, all of whose ports are on the loopback."""
+    from distributed import LocalCluster
+
+    extra = {} if security is None else {"security": security, "protocol": "tls://"}
+    return LocalCluster(
+        n_workers=at_once,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address=compute.dashboard or "127.0.0.1:0",
+        memory_limit=0,  # blocks are cut to memory_gib; spilling what is on disk already would only cost
+        silence_logs=logging.ERROR,
+        **extra,
+    )
+
+
+def _slurm_cluster(compute: Compute, security: Any) -> Any:
+    """One SLURM job a worker."""
+    try:
+        from dask_jobqueue import SLURMCluster
+    except ImportError as error:
+        raise ValueError("scheduler: slurm needs dask-jobqueue; install xelith[cluster]") from error
+    asked = compute.slurm
+    directives = [f"--gres=gpu:{asked.gpus}"] if asked.gpus else []
+    directives += [f"--constraint={asked.constraint}"] if asked.constraint else []
+    extra = {} if security is None else {"security": security, "protocol": "tls://"}
+    return SLURMCluster(
+        n_workers=compute.workers or 1,
+        cores=1,
+        processes=1,
+        job_cpu=asked.cores,
+        memory=f"{job_memory_gib(compute):.2f}GiB",
+        walltime=asked.walltime,
+        queue=asked.partition,
+        account=asked.account,
+        interface=asked.interface,
+        job_extra_directives=directives,
+        scheduler_options={"dashboard_address": compute.dashboard or "127.0.0.1:0"},
+        **extra,
+    )
+
+
+def job_memory_gib(compute: Compute) -> float:
+    """Return the memory that a SLURM job asks for.
+
+    Parameters
+    ----------
+    compute : Compute
+        The configuration's section.
+
+    Returns
+    -------
+    float
+        In GiB: as given, or the budget of the arrays and a half, and 2 GiB for the libraries.
+    """
+    return compute.slurm.memory_gib or 1.5 * compute.memory_gib + 2
+
+
+@contextmanager
+def open_workers(compute: Compute) -> Iterator[Workers]:
+    """Hold what runs the blocks for as long as a run lasts.
+
+    Parameters
+    ----------
+    compute : Compute
+        The configuration's section.
+
+    Yields
+    ------
+    Workers
+        Threads, or Dask workers that start with the first block.
+    """
+    if compute.scheduler == "threads":
+        yield Threads()
+        return
+    workers = Distributed(compute)
+    try:
+        yield workers
+    finally:
+        workers.close()

@@ -1,0 +1,226 @@
+"""What one block of either pass does, as records that a thread, a process or another machine can run.
+
+A task carries paths and small facts, never arrays: it reads its own part from disk, writes its own whole chunks, and
+answers with a few numbers for the ledger. Running it twice writes the same bytes twice.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from ..arrays import Block, blocks
+from ..arrays.blocks import thread_count
+from ..scans.geometry import ConeBeam
+from ..scans.scan import Frames
+from .chain import Fields, correct_block, halo_views, reconstruct_cone_slab, reconstruct_slab
+from .checksums import chunk_sums
+from .selection import Selection
+from .steps import Step
+from .store import ImageLayout, write_slab
+
+Facts = Mapping[str, Any]
+Task = Callable[[Block], Facts]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A record whose arrays lie in files, so that it can be sent anywhere.
+
+    Parameters
+    ----------
+    record : object
+        A dataclass, its arrays taken out.
+    arrays : dict of Path
+        File of each array, by field.
+    """
+
+    record: Any
+    arrays: Mapping[str, Path]
+
+    def load(self) -> Any:
+        """Return the record with its arrays, mapped into memory and read where they are touched.
+
+        Returns
+        -------
+        object
+            Of the kind of `record`.
+        """
+        return replace(self.record, **{name: np.load(path, mmap_mode="r") for name, path in self.arrays.items()})
+
+
+def store_record(record: Any, folder: Path) -> Stored:
+    """Write the arrays of a record to files.
+
+    Parameters
+    ----------
+    record : object
+        A dataclass.
+    folder : Path
+        Made where missing.
+
+    Returns
+    -------
+    Stored
+        Without arrays of its own.
+
+    Raises
+    ------
+    TypeError
+        If it is no dataclass.
+    """
+    if not is_dataclass(record):
+        raise TypeError(f"a {type(record).__name__} cannot be stored by its fields; give a dataclass")
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays: dict[str, Path] = {}
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if isinstance(value, np.ndarray) and value.size:
+            arrays[field.name] = folder / f"{field.name}.npy"
+            np.save(arrays[field.name], value)
+    return Stored(replace(record, **dict.fromkeys(arrays)), arrays)  # type: ignore[type-var]
+
+
+@dataclass(frozen=True)
+class ProjectionTask:
+    """First pass: frames of one block of views to line integrals on scratch.
+
+    Parameters
+    ----------
+    projections : Frames
+        (n_theta, n_rows, n_cols) of the whole scan, read when sliced.
+    selection : Selection
+        The part of it that is run.
+    steps : tuple of Step
+        Steps that read projections.
+    fields : Stored
+        Beam and detector.
+    integrals, sums : Path
+        Scratch arrays: line integrals of every view, and the sum of the transmission of every block.
+    batch : int
+        Views in memory at a time; divides the block.
+    """
+
+    projections: Frames
+    selection: Selection
+    steps: tuple[Step, ...]
+    fields: Stored
+    integrals: Path
+    sums: Path
+    batch: int
+
+    def __call__(self, block: Block) -> Facts:
+        """Correct the block's views and write them; the answer counts what was repaired."""
+        started = time.perf_counter()
+        integrals = zarr.open_array(self.integrals, mode="r+")
+        known: Fields = self.fields.load()
+        margin, n_theta = halo_views(self.steps), len(self.selection.views)
+        reader = _Reader(self.projections, self.selection, block, margin)
+        total = np.zeros(integrals.shape[1:], np.float32)
+        repaired: dict[str, int] = {}
+        for part in blocks(len(block), self.batch):
+            start, stop = block.start + part.start, block.start + part.stop
+            first, last = max(start - margin, 0), min(stop + margin, n_theta)
+            frames = reader.read(first, last)
+            done = correct_block(frames, known, self.steps, first_view=first, halo=(start - first, last - stop))
+            integrals[start:stop] = done.integrals
+            total += done.transmission_sum
+            for key, value in done.repaired.items():
+                repaired[key] = repaired.get(key, 0) + int(value)
+        zarr.open_array(self.sums, mode="r+")[block.index] = total
+        seconds = {"read": round(reader.seconds, 4), "block": round(time.perf_counter() - started, 4)}
+        return {"repaired": repaired, "sha256": reader.digest.hexdigest(), "seconds": seconds}
+
+
+class _Reader:
+    """Reads the frames of one block in order, each once, and hashes those that are the block's own."""
+
+    def __init__(self, projections: Frames, selection: Selection, block: Block, margin: int) -> None:
+        self._projections, self._selection, self._block = projections, selection, block
+        self._hold = 2 * margin
+        self._held: tuple[int, NDArray[np.float32]] | None = None
+        self.digest = hashlib.sha256()
+        self.seconds = 0.0
+
+    def read(self, first: int, last: int) -> NDArray[np.float32]:
+        """Frames [first, last), those read before taken from memory."""
+        old, start = None, first
+        if self._held is not None and first < self._held[0] + len(self._held[1]):
+            old = self._held[1][first - self._held[0] :]
+            start = first + len(old)
+        clock = time.perf_counter()
+        new = self._selection.read(self._projections, start, last) if start < last else None
+        self.seconds += time.perf_counter() - clock
+        parts = [part for part in (old, new) if part is not None]
+        frames = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        if new is not None:
+            own = slice(max(self._block.start - start, 0), max(self._block.stop - start, 0))
+            self.digest.update(np.ascontiguousarray(new[own]).data)
+        keep = min(self._hold, len(frames))
+        self._held = (last - keep, frames[len(frames) - keep :].copy())
+        return frames
+
+
+@dataclass(frozen=True)
+class SlabTask:
+    """Second pass: one slab of rows, from scratch to its own chunks of the volume.
+
+    Parameters
+    ----------
+    integrals : Path
+        Scratch array (n_theta, n_rows, n_cols) of line integrals.
+    theta : (n_theta,) array
+        In rad.
+    steps : tuple of Step
+        Steps that read sinograms; the last one reconstructs.
+    centre_px : float
+        Column of the axis, pixel-centre index.
+    cone : ConeBeam or None
+        The beam as the selected detector sees it; None for a parallel beam.
+    image : Path
+        The OME-Zarr group to write to.
+    layout : ImageLayout
+        Its shape, voxel and slabs.
+    threads : int or None
+        Threads to use; None is one per core of the machine that runs the task.
+    """
+
+    integrals: Path
+    theta: NDArray[np.float64]
+    steps: tuple[Step, ...]
+    centre_px: float
+    cone: ConeBeam | None
+    image: Path
+    layout: ImageLayout
+    threads: int | None
+
+    def __call__(self, slab: Block) -> Facts:
+        """Reconstruct the slab and write it; the answer holds the checksums of its chunks."""
+        started = time.perf_counter()
+        integrals: Any = zarr.open_array(self.integrals, mode="r")
+        if self.cone is not None:
+            read = started
+            volume = reconstruct_cone_slab(integrals, self.theta, self.steps, self.cone, slab=slab)
+        else:
+            sinograms = np.ascontiguousarray(np.swapaxes(np.asarray(integrals[:, slab.slice]), 0, 1))
+            read = time.perf_counter()
+            volume = reconstruct_slab(
+                sinograms,
+                self.theta,
+                self.steps,
+                centre_px=self.centre_px,
+                voxel_um=self.layout.voxel_um,
+                threads=thread_count(self.threads),
+            )
+        made = time.perf_counter()
+        write_slab(self.image, self.layout, slab, volume)
+        sums = chunk_sums(self.image, self.layout, slab)
+        done = time.perf_counter()
+        seconds = {"read": read - started, "write": done - made, "block": done - started}
+        return {"crc32c": sums, "seconds": {key: round(value, 4) for key, value in seconds.items()}}
