@@ -38,6 +38,22 @@ def array_namespace(*arrays: Array) -> Any:
         ) from error
 
 
+def is_on_gpu(array: Array) -> bool:
+    """Tell whether an array lies on a GPU, without importing CuPy.
+
+    Parameters
+    ----------
+    array : object
+        Anything.
+
+    Returns
+    -------
+    bool
+        True for a CuPy array.
+    """
+    return bool(array_api_compat.is_cupy_array(array))
+
+
 def to_host(array: Array) -> NDArray[Any]:
     """Copy an array to the host; a host array is returned as it is.
 
@@ -51,6 +67,6 @@ def to_host(array: Array) -> NDArray[Any]:
     numpy.ndarray
         The same values on the host.
     """
-    if array_api_compat.is_cupy_array(array):
+    if is_on_gpu(array):
         return array.get()
     return np.asarray(array)

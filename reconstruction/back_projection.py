@@ -95,7 +95,8 @@ def back_project(views, rays, centre, middle, spans, tile, volume, lanes):
             s1 = x * rays[p + 1, 0] + y * rays[p + 1, 1] + c32
             s2 = x * rays[p + 2, 0] + y * rays[p + 2, 1] + c32
             s3 = x * rays[p + 3, 0] + y * rays[p + 3, 1] + c32
-            for _ in range(a, b):
+            c0, c1, c2, c3 = s0, s1, s2, s3
+            for step in range(b - a):
                 i0, i1, i2, i3 = int(s0), int(s1), int(s2), int(s3)
                 _add_views(
                     lanes,
@@ -111,10 +112,11 @@ def back_project(views, rays, centre, middle, spans, tile, volume, lanes):
                     (s0 - np.float32(i0), s1 - np.float32(i1), s2 - np.float32(i2), s3 - np.float32(i3)),
                 )
                 at += width
-                s0 += rays[p, 0]
-                s1 += rays[p + 1, 0]
-                s2 += rays[p + 2, 0]
-                s3 += rays[p + 3, 0]
+                along = np.float32(step + 1)  # adding up steps instead would lose three digits across a tile
+                s0 = c0 + along * rays[p, 0]
+                s1 = c1 + along * rays[p + 1, 0]
+                s2 = c2 + along * rays[p + 2, 0]
+                s3 = c3 + along * rays[p + 3, 0]
     for k in range(n_slices):
         for r in range(row0, row1):
             for c in range(max(col0, spans[r, 0]), min(col1, spans[r, 1])):

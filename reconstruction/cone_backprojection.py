@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Array, array_namespace, blocks, thread_map
+from ..arrays import Array, array_namespace, blocks, is_on_gpu, thread_map
+from .cone_cuda import add_views_on_gpu
 from .cone_detector import Grid
 from .cone_kernels import LANES, TILE, backproject_lines
 from .cone_views import ViewFilter
@@ -29,8 +30,8 @@ def add_views(volume: Array, filtered: Array, theta: NDArray[np.float64], views:
     grid : Grid
         Voxels and window.
     """
-    if not isinstance(volume, np.ndarray):
-        add_views_plainly(volume, filtered, theta, views, grid)
+    if is_on_gpu(volume):
+        add_views_on_gpu(volume, filtered, theta, views, grid)
         return
     beam = views.beam
     voxels_per_pixel = beam.pixels_per_mm * grid.voxel_mm / (beam.source_axis_mm - views.radius_mm)
@@ -64,7 +65,7 @@ def _turn_view(rows: NDArray[np.float32], filtered: NDArray[np.float32], view: i
 def add_views_plainly(
     volume: Array, filtered: Array, theta: NDArray[np.float64], views: ViewFilter, grid: Grid
 ) -> None:
-    """Back-project filtered views by array operations alone: the kernel's twin, and the path on a GPU.
+    """Back-project filtered views by array operations alone: the twin of both kernels.
 
     Parameters
     ----------

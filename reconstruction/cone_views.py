@@ -9,7 +9,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from ..arrays import Array, array_namespace, thread_map
+from ..arrays import Array, array_namespace, is_on_gpu, thread_map
 from .cone_detector import Beam, Grid, real_rows, rows_reached, straighten
 from .cone_weights import covered_arc, is_offset, redundancy_weights
 from .filters import padded_length, ramp_response
@@ -141,18 +141,20 @@ def _cosine(xp: Any, beam: Beam, rows: tuple[int, int]) -> Array:
 
 def _convolved(xp: Any, part: Array, views: ViewFilter) -> Array:
     """Convolve every row with the ramp, on the columns that `views` names."""
-    fft: Any = scipy.fft if isinstance(part, np.ndarray) else xp.fft  # both keep float32
+    fft: Any = xp.fft if is_on_gpu(part) else scipy.fft  # both keep float32
     n_pad = 2 * (len(views.response) - 1)
     n_wanted, before = views.columns[1] - views.columns[0], -views.columns[0]
     response = xp.asarray(views.response)
     result = xp.empty((*part.shape[:2], n_wanted), dtype=xp.float32)
 
-    def convolve(view: int) -> None:
-        spread = fft.irfft(fft.rfft(part[view], n=n_pad, axis=-1) * response, n=n_pad, axis=-1)
-        result[view, :, :before] = spread[:, n_pad - before :]
-        result[view, :, before:] = spread[:, : n_wanted - before]
+    def convolve(which: int | slice) -> None:
+        spread = fft.irfft(fft.rfft(part[which], n=n_pad, axis=-1) * response, n=n_pad, axis=-1)
+        result[which, ..., :before] = spread[..., n_pad - before :]
+        result[which, ..., before:] = spread[..., : n_wanted - before]
 
-    # a GPU has one queue of work, bound to this thread
-    for _ in (thread_map if isinstance(part, np.ndarray) else map)(convolve, range(len(part))):
+    if is_on_gpu(part):
+        convolve(slice(None))
+        return result
+    for _ in thread_map(convolve, range(len(part))):
         pass
     return result

@@ -11,9 +11,10 @@ import numpy as np
 import scipy.fft
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import Array, Block, blocks
+from ..arrays import Array, Block, blocks, is_on_gpu
 from ..arrays.blocks import thread_count
 from .back_projection import GROUP, TILE, back_project, slices_innermost
+from .fbp_cuda import fbp_on_gpu
 from .filters import padded_length, ramp_response
 from .parallel_beam import checked_sinograms, circle_spans, slice_groups, view_weights
 
@@ -29,7 +30,7 @@ def fbp(
     voxel_um: float,
     window: str = "ramp",
     threads: int | None = None,
-) -> NDArray[np.float32]:
+) -> Array:
     """Reconstruct slices by filtering and direct back-projection.
 
     Each view counts by the angle it stands for (`view_weights`), so half turns, full turns and uneven
@@ -49,18 +50,19 @@ def fbp(
     window : str
         Window on the ramp, one of `filters.WINDOWS`.
     threads : int, optional
-        Threads; None is one per core. The result does not depend on it.
+        Threads on the host; None is one per core. The result does not depend on it.
 
     Returns
     -------
     (n_rows, n_cols, n_cols) array of float32
-        µ in cm^-1, centred on the axis, x along the last index and y along the second. Pixels that
-        some view does not see, farther from the axis than the nearer edge of the detector, are 0.
+        µ in cm^-1 on the device of `sinograms`, centred on the axis, x along the last index and y along the
+        second. Pixels that some view does not see, farther from the axis than the nearer edge of the detector,
+        are 0.
 
     Raises
     ------
     TypeError
-        If the sinograms are not real numbers on the host.
+        If the sinograms are not an array of real numbers.
     ValueError
         If shapes, angles, axis, pixel size or window are not valid.
 
@@ -75,6 +77,8 @@ def fbp(
     rays = np.zeros((math.ceil(n_theta / GROUP) * GROUP, 2), np.float32)
     rays[:n_theta] = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     spans = circle_spans(n_cols, centre_px)
+    if is_on_gpu(sinograms):
+        return fbp_on_gpu(sinograms, (scale, ramp), rays[:n_theta], spans, centre_px=centre_px)
     volume = np.zeros((n_rows, n_cols, n_cols), np.float32)
     with ThreadPoolExecutor(thread_count(threads)) as pool:
         for rows, lanes in slice_groups(n_rows):

@@ -8,16 +8,17 @@ the kernel's transform. Up to 16 slices go side by side through every stage.
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import Array, Block, blocks
+from ..arrays import Array, Block, blocks, is_on_gpu
 from ..arrays.blocks import thread_count
+from .fourier_cuda import fourier_on_gpu
+from .fourier_plan import Plan
 from .gridding import TAPS, Kernel, spread_band
 from .parallel_beam import WIDTHS, checked_sinograms, circle_spans, slice_groups, view_weights
-from .polar import PolarSamples, fill_factors, polar_samples
+from .polar import fill_factors, polar_samples
 from .slice_fft import factors, fast_length, rows_to_image, transform_columns, transform_views, twiddles
 
 OVERSAMPLING = 1.25
@@ -30,40 +31,6 @@ VIEW_BLOCK, BAND, COLUMN_BLOCK, ROW_BLOCK = 32, 64, 16, 32
 """Views, grid rows, grid columns and image rows that a thread takes at a time."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What all slices of a scan share.
-
-    Parameters
-    ----------
-    n : int
-        Rows of the grid; it has n // 2 + 1 columns.
-    polar : PolarSamples
-        The samples of a view.
-    rays : (n_theta, 2) array of float32
-        Cosine and sine of each view, turned by pi where the cosine is negative.
-    signs : (n_theta,) array of float32
-        -1 where it was turned.
-    filters : flat (n_theta, n_kept) array of float32 pairs
-        Complex factor of each sample: ramp, angle of the view and phase of the axis.
-    kernel : flat array of float32
-        Polynomials of the gridding kernel.
-    deapodise : (n_cols,) array of float32
-        One over the kernel's transform at the image's pixels.
-    spans : (n_cols, 2) array of int64
-        First column and last plus one of each image row.
-    """
-
-    n: int
-    polar: PolarSamples
-    rays: NDArray[np.float32]
-    signs: NDArray[np.float32]
-    filters: NDArray[np.float32]
-    kernel: NDArray[np.float32]
-    deapodise: NDArray[np.float32]
-    spans: NDArray[np.int64]
-
-
 def fourier_fbp(
     sinograms: Array,
     theta: ArrayLike,
@@ -72,7 +39,7 @@ def fourier_fbp(
     voxel_um: float,
     window: str = "ramp",
     threads: int | None = None,
-) -> NDArray[np.float32]:
+) -> Array:
     """Reconstruct slices by filtered back-projection in Fourier space.
 
     Takes and returns what `fbp` does, and keeps the response up to Nyquist [1]_. Between detector
@@ -92,18 +59,19 @@ def fourier_fbp(
     window : str
         Window on the ramp, one of `filters.WINDOWS`.
     threads : int, optional
-        Threads; None is one per core. The result does not depend on it.
+        Threads on the host; None is one per core. The result does not depend on it.
 
     Returns
     -------
     (n_rows, n_cols, n_cols) array of float32
-        µ in cm^-1, centred on the axis, x along the last index and y along the second. Pixels that
-        some view does not see, farther from the axis than the nearer edge of the detector, are 0.
+        µ in cm^-1 on the device of `sinograms`, centred on the axis, x along the last index and y along the
+        second. Pixels that some view does not see, farther from the axis than the nearer edge of the detector,
+        are 0.
 
     Raises
     ------
     TypeError
-        If the sinograms are not real numbers on the host.
+        If the sinograms are not an array of real numbers.
     ValueError
         If shapes, angles, axis, pixel size or window are not valid.
 
@@ -114,9 +82,11 @@ def fourier_fbp(
     """
     sinograms, angles = checked_sinograms(sinograms, theta, centre_px=centre_px, voxel_um=voxel_um)
     n_rows, n_theta, n_cols = sinograms.shape
-    volume = np.zeros((n_rows, n_cols, n_cols), np.float32)
     with ThreadPoolExecutor(thread_count(threads)) as pool:
         plan = _plan(angles, n_cols, centre_px, voxel_um, window, pool)
+        if is_on_gpu(sinograms):
+            return fourier_on_gpu(sinograms, plan)
+        volume = np.zeros((n_rows, n_cols, n_cols), np.float32)
         groups = _groups(n_rows, n_theta, plan.n, plan.polar.kept.size)
         n_lanes = len(groups[0][1])
         spectra = _aligned(n_theta * plan.polar.kept.size * 2 * n_lanes)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import Array, Block, blocks
+from ..arrays import Array, Block, blocks, is_on_gpu
 
 logger = logging.getLogger(__name__)
 
@@ -26,13 +26,13 @@ WIDE_GAP_RAD = math.radians(6)
 
 def checked_sinograms(
     sinograms: Array, theta: ArrayLike, *, centre_px: float, voxel_um: float
-) -> tuple[NDArray[np.number], NDArray[np.float64]]:
+) -> tuple[Array, NDArray[np.float64]]:
     """Refuse sinograms that cannot be reconstructed.
 
     Parameters
     ----------
     sinograms : (n_rows, n_theta, n_cols) array
-        Line integrals on the host, dimensionless.
+        Line integrals on the host or on a GPU, dimensionless.
     theta : (n_theta,) array
         Angle of each view in rad.
     centre_px : float
@@ -50,15 +50,13 @@ def checked_sinograms(
     Raises
     ------
     TypeError
-        If the sinograms lie on a GPU or are complex.
+        If the sinograms are neither a NumPy nor a CuPy array, or are complex.
     ValueError
         If shapes, angles, axis or pixel size do not fit together.
     """
-    if not isinstance(sinograms, np.ndarray):
+    if not (isinstance(sinograms, np.ndarray) or is_on_gpu(sinograms)):
         kind = f"{type(sinograms).__module__}.{type(sinograms).__qualname__}"
-        raise TypeError(
-            f"sinograms are a {kind}; give a NumPy array (xelith.arrays.to_host brings one back from a GPU)"
-        )
+        raise TypeError(f"sinograms are a {kind}; give a NumPy array, or a CuPy array on a GPU")
     if sinograms.dtype.kind not in "fiub":
         raise TypeError(f"sinograms are of type {sinograms.dtype}; give real line integrals, float32 at best")
     if sinograms.ndim != 3 or 0 in sinograms.shape:

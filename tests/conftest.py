@@ -1,6 +1,10 @@
 """What the tests share: where the real data lie, and what must not be skipped."""
 
+import importlib
+import importlib.util
 import os
+import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,10 +31,86 @@ def data_dir() -> Path:
     return folder
 
 
-@pytest.fixture(params=["numpy", pytest.param("cupy", marks=pytest.mark.gpu)])
-def xp(request):
-    """NumPy, and CuPy where a device is at hand."""
+@cache
+def device_twin(name):
+    """Load a module of tests/device_twin."""
+    path = Path(__file__).with_name("device_twin") / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def cuda_on_cpu():
+    """Runs CUDA kernels on the CPU: the module device_twin/cuda_on_cpu."""
+    module = device_twin("cuda_on_cpu")
+    if module.compiler() is None:
+        absent("compiler", "no g++: kernels cannot be run on the CPU")
+    return module
+
+
+@pytest.fixture(scope="session")
+def nvrtc():
+    """NVIDIA's run-time compiler, which needs no device."""
+    try:
+        return importlib.import_module("cuda.bindings.nvrtc")
+    except ImportError:
+        absent("compiler", "no cuda-bindings and NVRTC: CUDA files cannot be compiled")
+
+
+@pytest.fixture(scope="session")
+def twin_of_cupy():
+    """The module device_twin/cupy_twin."""
+    return device_twin("cupy_twin")
+
+
+@pytest.fixture
+def cupy_twin():
+    """A CuPy whose arrays lie on the host, in the place of the real one while a test runs."""
+    import array_api_compat
+
+    from xelith.arrays import kernels
+
+    def leave(names):
+        for name in names:
+            sys.modules.pop(name, None)
+        vars(array_api_compat).pop("cupy", None)
+        kernels._compiled.cache_clear()
+
+    def loaded():
+        return {name: module for name, module in sys.modules.items() if name.split(".")[0] in ("cupy", "cupyx")} | {
+            name: module for name, module in sys.modules.items() if name.startswith("array_api_compat.cupy")
+        }
+
+    twins = device_twin("cupy_twin").modules(device_twin("cuda_on_cpu"))
+    before = loaded()
+    leave(before)
+    sys.modules.update(twins)
+    yield twins["cupy"]
+    leave(loaded())
+    sys.modules.update(before)
+
+
+def _array_module(request):
+    """The module that a parameter names; CuPy only where a device is at hand."""
+    if request.param == "cupy-twin":
+        return request.getfixturevalue("cupy_twin")
     module = pytest.importorskip(request.param)
     if request.param == "cupy" and not module.cuda.is_available():
         pytest.skip("no CUDA device")
     return module
+
+
+@pytest.fixture(params=["numpy", "cupy-twin", pytest.param("cupy", marks=pytest.mark.gpu)])
+def xp(request):
+    """NumPy, a twin of CuPy on the host, and CuPy where a device is at hand."""
+    return _array_module(request)
+
+
+@pytest.fixture(params=["cupy-twin", pytest.param("cupy", marks=pytest.mark.gpu)])
+def device(request):
+    """The twin of CuPy, with kernels run by g++, and CuPy where a device is at hand."""
+    if request.param == "cupy-twin":
+        request.getfixturevalue("cuda_on_cpu")
+    return _array_module(request)

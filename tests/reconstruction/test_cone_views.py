@@ -3,6 +3,7 @@ import logging
 import numpy as np
 import pytest
 
+from xelith.arrays import to_host
 from xelith.reconstruction.cone_detector import Grid, checked_beam
 from xelith.reconstruction.cone_views import filtered_views, view_filter
 from xelith.reconstruction.filters import padded_length, ramp_response
@@ -21,7 +22,7 @@ def test_filtered_views_follow_the_formula(xp):
     weighed = projections[2] * 400 / np.sqrt(400**2 + u**2 + v[:, None] ** 2) * (np.pi / 3) / 2
     n = padded_length(34)
     spread = np.fft.irfft(np.fft.rfft(weighed, n, axis=1) * ramp_response(n, "hann"), n, axis=1) / 0.0025
-    inside = found[1, -views.rows[0] : 24 - views.rows[0], 1:-1]
+    inside = to_host(found)[1, -views.rows[0] : 24 - views.rows[0], 1:-1]
     # float32 FFT of values near 1, over a pixel of 0.0025 cm at the axis
     np.testing.assert_allclose(inside, spread[:, :32], atol=2e-4 * abs(spread).max())
 

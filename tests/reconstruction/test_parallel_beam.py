@@ -322,7 +322,7 @@ def test_bad_input_is_refused(method, changes, message):
     ("sinograms", "message"),
     [
         (np.zeros((1, 2, 3), complex), "of type complex128"),
-        ([[[0.0, 1.0, 2.0]] * 2], r"builtins.list; give a NumPy array \(xelith.arrays.to_host"),
+        ([[[0.0, 1.0, 2.0]] * 2], "builtins.list; give a NumPy array, or a CuPy array on a GPU"),
     ],
 )
 def test_other_kinds_are_refused(method, sinograms, message):
