@@ -50,6 +50,8 @@ class Fields:
         First detector column, and pixels per bin.
     hardening : Linearisation or None
         Map for the step `hardening`.
+    jig : float
+        Line integral of gas beside the cell that the flats did not see, dimensionless.
     """
 
     flats: Image | None
@@ -60,6 +62,7 @@ class Fields:
     views: NDArray[np.int64]
     columns: tuple[int, int]
     hardening: Linearisation | None = None
+    jig: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -211,6 +214,8 @@ def correct_block(
         "floored": report.n_floored,
         "samples": report.n_pixels,
     }
+    if fields.jig:
+        integrals = integrals - np.float32(fields.jig)
     if fields.hardening is not None:
         integrals = linearise(integrals, fields.hardening)
     seen = np.where(np.isfinite(light[inner]), light[inner], 0)
@@ -257,24 +262,37 @@ def reconstruct_slab(
     n_cols = sinograms.shape[2]
     for step in steps:
         if isinstance(step, Rings):
-            sinograms = _without_rings(sinograms, step)
+            sinograms = without_rings(sinograms, step)
         elif isinstance(step, Truncation):
             extension = extended(sinograms, step, centre_px=centre_px, voxel_um=voxel_um)
             sinograms, centre_px = extension.sinograms, extension.centre_px
         elif isinstance(step, FourierFbp):
-            return _middle(
+            return middle(
                 fourier_fbp(
                     sinograms, theta, centre_px=centre_px, voxel_um=voxel_um, window=step.window, threads=threads
                 ),
                 n_cols,
             )
         elif isinstance(step, Fbp):
-            return _middle(fbp(sinograms, theta, centre_px=centre_px, voxel_um=voxel_um, window=step.window), n_cols)
+            return middle(fbp(sinograms, theta, centre_px=centre_px, voxel_um=voxel_um, window=step.window), n_cols)
     raise ValueError(f"no step of {[type(step).__name__ for step in steps]} reconstructs; end with fourier-fbp")
 
 
-def _middle(volume: Image, n_cols: int) -> Image:
-    """The part around the axis that a view of n_cols columns has, from a wider image of the same parity."""
+def middle(volume: Image, n_cols: int) -> Image:
+    """Cut the part around the axis that a view has from a wider image.
+
+    Parameters
+    ----------
+    volume : (n_rows, n_wide, n_wide) array of float32
+        Slices, of even or odd width as the view is.
+    n_cols : int
+        Columns of the view.
+
+    Returns
+    -------
+    (n_rows, n_cols, n_cols) array of float32
+        The same around the axis.
+    """
     margin = (volume.shape[2] - n_cols) // 2
     return np.ascontiguousarray(volume[:, margin : margin + n_cols, margin : margin + n_cols])
 
@@ -344,7 +362,7 @@ def reconstruct_cone_slab(
     part = replace(geometry, row_px=row_px - first)
     for step in steps:
         if isinstance(step, Rings):
-            rows = np.swapaxes(_without_rings(np.ascontiguousarray(np.swapaxes(rows, 0, 1)), step), 0, 1)
+            rows = np.swapaxes(without_rings(np.ascontiguousarray(np.swapaxes(rows, 0, 1)), step), 0, 1)
         elif isinstance(step, Fdk):
             volume: Image = fdk(
                 np.ascontiguousarray(rows), theta, part, shape=shape, window=step.window, z_range=z_range
@@ -353,7 +371,21 @@ def reconstruct_cone_slab(
     raise ValueError(f"no step of {[type(step).__name__ for step in steps]} reconstructs a cone beam; end with fdk")
 
 
-def _without_rings(sinograms: Image, step: Rings) -> Image:
+def without_rings(sinograms: Image, step: Rings) -> Image:
+    """Remove stripes by the method that a step names.
+
+    Parameters
+    ----------
+    sinograms : (n_rows, n_theta, n_cols) array of float32
+        Line integrals, dimensionless.
+    step : Rings
+        Method and width.
+
+    Returns
+    -------
+    (n_rows, n_theta, n_cols) array of float32
+        Line integrals.
+    """
     if step.method == "mean":
         return rings.remove_mean(sinograms, size=step.size)
     if step.method == "sorting":

@@ -207,7 +207,7 @@ def _warnings(config: Config, scans: list[ScanPlan], folder: Path) -> list[str]:
     if gases == {"argon"}:
         found.append("argon alone: lithium and void look the same; scan in xenon too to tell them apart")
     if unused := config.recorded_only():
-        found.append(f"recorded but not corrected for yet: {', '.join(unused)}")
+        found.append(f"recorded but not corrected for: {', '.join(unused)}")
     if config.charge is None:
         found.append("no charge given: the lithium found is not compared with coulometry")
     return found

@@ -64,10 +64,19 @@ class GasFill(Section):
 
 
 class Flats(Section):
-    """How the flats were taken: jig and gas in the beam. Recorded with the run, not corrected for yet."""
+    """How the flats were taken: what of the jig and its gas lay in the beam."""
 
-    jig: Literal["in", "out"] = "in"
-    gas: str = "none"
+    jig: Literal["in", "out"] = Field("in", description="the jig itself; recorded, as its walls are not known")
+    gas: str = Field("none", description="gas along gas_path_mm when the flats were taken")
+    pressure_atm: float | None = Field(
+        None, ge=0, le=20, description="default: the scan's own for the scan's own gas, else 1"
+    )
+
+    @field_validator("gas")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        gas_name(value)
+        return value
 
 
 class Reference(Section):
@@ -120,7 +129,7 @@ class ScanEntry(Section):
     voxel_um: float | None = Field(None, gt=0, le=1000)
     grey: Grey = Grey()
     gas: GasFill | None = None
-    gas_path_mm: float = Field(0.0, ge=0, description="gas in the beam outside the cell; recorded, not corrected yet")
+    gas_path_mm: float = Field(0.0, ge=0, description="path through the scan's gas beside the cell (jig)")
     flats: Flats | None = None
     # hints: what the file lacks, or has wrong
     pixel_um: float | None = Field(None, gt=0, le=1000)
@@ -297,6 +306,19 @@ class Segmentation(Section):
     method: Literal["auto", "two-gas", "thresholds", "none"] = "auto"
 
 
+class TwoGas(Section):
+    """Electrolyte and gas from an argon and a xenon scan, decomposed ray by ray."""
+
+    decompose: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="auto: where both scans are there as parallel-beam projections and beam and electrolyte are known; "
+        "on: the run stops with the reason where it cannot be done",
+    )
+    block_std: float = Field(
+        0.03, gt=0, le=1, description="standard deviation of lithium's share that blocks are made large enough for"
+    )
+
+
 class Output(Section):
     """What is written."""
 
@@ -315,6 +337,7 @@ class Config(Section):
     reconstruction: tuple[AnyStep, ...] = DEFAULT_CHAIN  # type: ignore[assignment]
     registration: Alignment = Alignment()
     segmentation: Segmentation = Segmentation()
+    two_gas: TwoGas = TwoGas()
     metrology: Metrology = Metrology()
     region: Region = Region()
     output: Output = Output()
@@ -336,19 +359,20 @@ class Config(Section):
         return value
 
     def recorded_only(self) -> list[str]:
-        """Name what is given and recorded, but changes no number yet.
+        """Name what is given and recorded, but changes no number.
 
         Returns
         -------
         list of str
             Dotted keys.
         """
-        return [
-            f"scans.{name}.{key}"
-            for name, entry in self.scans.items()
-            for key, given in (("gas_path_mm", entry.gas_path_mm > 0), ("flats", entry.flats is not None))
-            if given
-        ]
+        found = []
+        for name, entry in self.scans.items():
+            if entry.volume is not None and entry.gas_path_mm > 0:
+                found.append(f"scans.{name}.gas_path_mm")
+            if entry.flats is not None and (entry.flats.jig == "out" or entry.volume is not None):
+                found.append(f"scans.{name}.flats")
+        return found
 
     def chain(self, scan: str, *, is_cone: bool = False) -> tuple[Step, ...]:
         """Return the reconstruction steps of one scan: its own list, or the common one.

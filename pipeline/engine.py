@@ -51,15 +51,8 @@ def reconstruct(job: Job, ledger: Ledger, source_mark: str) -> Reconstructed:
         If angles, pixel size or flats are missing, or the data cannot be repaired.
     """
     check_job(job)
-    layout = plan_layout(
-        (job.selection.shape[1], job.selection.shape[2], job.selection.shape[2]),
-        voxel_um=job.voxel_um,
-        most_levels=job.levels,
-        slab=job.blocks.slab,
-    )
-    read_mark = fingerprint(
-        source_mark, job.selection, *_dump(job.steps(Layout.PROJECTIONS)), layout.slab, _table_mark(job)
-    )
+    layout = _layout(job)
+    read_mark = _read_mark(job, source_mark, layout)
     axis_mark = fingerprint(read_mark, job.scan.geometry.centre_px, job.theta.tolist(), *_dump(job.steps(Layout.SCAN)))
     mark = fingerprint(axis_mark, *_dump(job.steps(Layout.SINOGRAMS)), layout)
     volume_done = ledger.done(f"{job.name}/volume", -1, mark) and job.image.exists()
@@ -75,6 +68,46 @@ def reconstruct(job: Job, ledger: Ledger, source_mark: str) -> Reconstructed:
     found = replace(centre, centre_px=job.selection.full_px(centre.centre_px))
     biased = bool(ledger.facts(f"{job.name}/volume", -1).get("biased", False))
     return Reconstructed(job.image, layout, found, sums, repaired, mark, biased)
+
+
+def line_integrals(job: Job, ledger: Ledger, source_mark: str) -> Any:
+    """Return the corrected line integrals of a scan, made again where they are gone.
+
+    Parameters
+    ----------
+    job : Job
+        The scan, its steps and where to write.
+    ledger : Ledger
+        What is done.
+    source_mark : str
+        Fingerprint of the raw input, as for `reconstruct`.
+
+    Returns
+    -------
+    zarr.Array
+        (n_theta, n_rows, n_cols) line integrals, dimensionless, read when sliced.
+    """
+    layout = _layout(job)
+    path = job.scratch / "integrals"
+    mark = fingerprint(_read_mark(job, source_mark, layout), job.blocks.views, job.blocks.batch)
+    if not (path.exists() and ledger.done(f"{job.name}/integrals", -1, mark)):
+        _integrate(job, ledger, layout, mark)
+    return zarr.open_array(path, mode="r")
+
+
+def _layout(job: Job) -> ImageLayout:
+    return plan_layout(
+        (job.selection.shape[1], job.selection.shape[2], job.selection.shape[2]),
+        voxel_um=job.voxel_um,
+        most_levels=job.levels,
+        slab=job.blocks.slab,
+    )
+
+
+def _read_mark(job: Job, source_mark: str, layout: ImageLayout) -> str:
+    """Fingerprint of all that the line integrals depend on."""
+    steps = _dump(job.steps(Layout.PROJECTIONS))
+    return fingerprint(source_mark, job.selection, *steps, layout.slab, _table_mark(job), job.jig)
 
 
 def _dump(steps: tuple[Step, ...]) -> list[dict[str, Any]]:
@@ -111,7 +144,7 @@ def _integrate(job: Job, ledger: Ledger, layout: ImageLayout, mark: str) -> None
         ledger.record(stage, -2, mark)
     missing = [b for b in todo if fresh or not ledger.done(stage, b.index, mark)]
     if missing:
-        fields = replace(open_fields(job.scan, job.selection), hardening=job.hardening)
+        fields = replace(open_fields(job.scan, job.selection), hardening=job.hardening, jig=job.jig)
         task = ProjectionTask(
             job.scan.projections,
             job.selection,

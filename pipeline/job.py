@@ -51,6 +51,8 @@ class Job:
         Map for the step `hardening`; None where the chain has none.
     workers : Workers
         Who runs the blocks.
+    jig : float
+        Line integral of gas beside the cell that the flats did not see, dimensionless.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Job:
     advance: Advance = lambda stage, done, total: None
     hardening: Linearisation | None = None
     workers: Workers = field(default_factory=Threads)
+    jig: float = 0.0
 
     @property
     def scratch(self) -> Path:

@@ -2,9 +2,9 @@
 
 from ..materials import Material, Phase, effective_mu_per_cm
 from ..reconstruction.hardening import Linearisation, linearisation
+from .beams import beside_cell, beside_flats, spectrum_of
 from .config import Config
-from .phase_map import spectrum_of
-from .steps import Hardening, Step, Truncation
+from .steps import FlatField, Hardening, Step, Truncation
 
 UM_PER_CM = 1e4
 
@@ -47,6 +47,33 @@ def hardening_map(config: Config, scan: str) -> Linearisation | None:
         behind = [(wall, config.cell.casing_um / UM_PER_CM)]
     material = Material(step.material, solid.formula, solid.density_g_cm3, phase)
     return linearisation(spectrum, material, behind=behind, energy_kev=step.energy_kev, name=step.material)
+
+
+def jig_integral(config: Config, scan: str) -> float:
+    """Return the line integral of gas that lies beside the cell in the projections, and did not in the flats.
+
+    Parameters
+    ----------
+    config : Config
+        The configuration.
+    scan : str
+        Key in `scans`.
+
+    Returns
+    -------
+    float
+        What is to be subtracted from every line integral, dimensionless; 0 where the projections are scaled to air
+        in the view, which lies behind the same gas.
+
+    Raises
+    ------
+    ValueError
+        If a path is given, and gas or beam are not.
+    """
+    steps = config.scans[scan].reconstruction or config.reconstruction
+    if any(isinstance(step, FlatField) and step.air_columns is not None for step in steps):
+        return 0.0
+    return beside_cell(config, scan) - beside_flats(config, scan)
 
 
 def known_chain(config: Config, scan: str, *, is_cone: bool = False) -> tuple[Step, ...]:

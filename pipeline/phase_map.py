@@ -11,13 +11,14 @@ import numpy as np
 import zarr
 
 from ..arrays import Block
-from ..materials import MATERIALS, Gas, Material, Phase, Spectrum, monochromatic, tube
+from ..materials import Gas, Material, Phase
 from ..materials.gases import gas_name
 from ..segmentation.contrast import ExpectedMu, expected_mu
 from ..segmentation.layout import CellLayout
 from ..segmentation.preparation import prepare
 from ..segmentation.thresholds import HALO_VOXELS, Thresholds, apply
 from .alignment import Aligned, Moved, align
+from .beams import scans_by_gas, spectrum_of
 from .config import Config
 from .job import Advance, Reconstructed
 from .ledger import Ledger, fingerprint
@@ -26,7 +27,6 @@ from .store import ImageLayout, create_image, open_level, publish, register_labe
 log = logging.getLogger(__name__)
 
 Expected = Mapping[Phase, ExpectedMu]
-GASES = ("argon", "xenon")
 
 
 @dataclass(frozen=True)
@@ -73,44 +73,6 @@ class Unlabelled:
     expected: Mapping[str, Expected] = field(default_factory=dict)
 
 
-def spectrum_of(config: Config, scan: str) -> Spectrum | None:
-    """Return the beam of a scan as the detector weighs it.
-
-    Parameters
-    ----------
-    config : Config
-        The configuration.
-    scan : str
-        Key in `scans`.
-
-    Returns
-    -------
-    Spectrum or None
-        None where neither energy nor tube is given.
-    """
-    energy_kev = config.scans[scan].energy_kev
-    source = config.source
-    if energy_kev is None and source is not None:
-        energy_kev = source.energy_kev
-    if energy_kev is not None:
-        return monochromatic(energy_kev)
-    if source is None or source.tube is None or source.kv is None:
-        return None
-    filters = [
-        (f.formula, f.mm) if f.density_g_cm3 is None else (f.formula, f.mm, f.density_g_cm3) for f in source.filters
-    ]
-    beam = tube(source.tube, source.kv, filters=filters)
-    if source.detector is None:
-        return beam
-    screen = source.detector
-    known = MATERIALS.get(screen.scintillator)
-    if known is None:
-        if screen.density_g_cm3 is None:
-            raise ValueError(f"scintillator {screen.scintillator} is not known by name; give its density_g_cm3")
-        known = Material(screen.scintillator, screen.scintillator, screen.density_g_cm3)
-    return beam.detected(known, screen.thickness_um)
-
-
 def expected_of(config: Config) -> tuple[dict[str, Expected], str | None]:
     """Return what each phase should read in each scan whose gas is argon or xenon.
 
@@ -145,23 +107,6 @@ def expected_of(config: Config) -> tuple[dict[str, Expected], str | None]:
     if not found:
         return {}, "no scan names its gas; give gas: {name: xenon, pressure_atm: 6} in its entry"
     return found, None
-
-
-def scans_by_gas(config: Config) -> dict[str, str]:
-    """Return the name of the scan in each gas.
-
-    Parameters
-    ----------
-    config : Config
-        The configuration.
-
-    Returns
-    -------
-    dict of str
-        Gas to scan.
-    """
-    named = {gas_name(e.gas.name): name for name, e in config.scans.items() if e.gas is not None}
-    return {gas: named[gas] for gas in GASES if gas in named}
 
 
 def chosen_scans(config: Config) -> dict[str, str]:

@@ -9,7 +9,7 @@ from .axis import Axis, find_axis
 from .chain import correct_block, open_fields, reconstruct_slab
 from .config import Config
 from .job import Job, check_job
-from .known_steps import hardening_map, known_chain
+from .known_steps import hardening_map, jig_integral, known_chain
 from .opening import Opened, region_of
 from .pictures import save_slices
 from .planning import plan_blocks
@@ -44,7 +44,9 @@ def preview_scan(config: Config, one: Opened, folder: Path) -> Path:
     selection = preview_of(one.scan.shape, region_of(config, one.name))
     job = Job(one.name, one.scan, selection, known_chain(config, one.name), folder, config.compute)
     check_job(job)
-    fields = replace(open_fields(one.scan, selection), hardening=hardening_map(config, one.name))
+    fields = replace(
+        open_fields(one.scan, selection), hardening=hardening_map(config, one.name), jig=jig_integral(config, one.name)
+    )
     size = plan_blocks(selection, config.compute).views
     steps = job.steps(Layout.PROJECTIONS)
     parts = []

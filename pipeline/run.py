@@ -15,12 +15,12 @@ from .cluster import Threads, Workers, open_workers
 from .config import Config
 from .engine import reconstruct
 from .job import Advance, Job, Reconstructed, check_job
-from .known_steps import hardening_map, known_chain
+from .known_steps import hardening_map, jig_integral, known_chain
 from .ledger import Ledger, fingerprint, locked
 from .loading import ConfigError, dump_config, load_config
 from .measuring import measure
 from .opening import Opened, open_all
-from .phase_map import label_phases
+from .phase_map import Labelled, Unlabelled, label_phases
 from .planning import estimate
 from .provenance import image_attributes, input_mark, input_sha256, now, versions
 from .ready_volume import import_volume
@@ -28,6 +28,7 @@ from .report import write_report
 from .results import build_results
 from .selection import Selection
 from .store import write_text
+from .two_gas import TwoGas, decompose_scans, two_gas_summary
 
 log = logging.getLogger(__name__)
 
@@ -225,12 +226,14 @@ def _finish(run: Run, opened: list[Opened]) -> dict[str, Any]:
     started, clock = now(), time.monotonic()
     log.info("run of %s starts", run.config.sample)
     if unused := run.config.recorded_only():
-        log.warning("recorded but not corrected for yet: %s", ", ".join(unused))
+        log.warning("recorded, but not corrected for: %s", ", ".join(unused))
     volumes = {one.name: _volume(run, one, marks[one.name]) for one in opened}
     labelled = label_phases(run.config, volumes, run.folder, run.ledger, run.advance)
+    shares = _decomposed(run, opened, marks, volumes, labelled)
     measured = measure(run.config, volumes, labelled, run.folder)
     sources = {one.name: {"path": str(one.source), "sha256": _hash(run, one, marks[one.name])} for one in opened}
     results = build_results(run.config, volumes, labelled, measured, sources)
+    results["two_gas"] = two_gas_summary(shares)
     results["provenance"] = _provenance(run, started, time.monotonic() - clock)
     write_text(outputs[0], json.dumps(results, indent=1, ensure_ascii=False))
     write_text(run.folder / "config.yaml", run.text)
@@ -259,6 +262,7 @@ def _job(config: Config, one: Opened, folder: Path, advance: Advance) -> Job:
         attributes=image_attributes(dump_config(config), scan=one.name, source=one.source),
         advance=advance,
         hardening=hardening_map(config, one.name),
+        jig=jig_integral(config, one.name),
     )
 
 
@@ -266,7 +270,30 @@ def _volume(run: Run, one: Opened, mark: str) -> Reconstructed:
     if one.scan is None:
         return import_volume(run.config, one, run.folder, run.ledger, mark)
     job = replace(_job(run.config, one, run.folder, run.advance), workers=run.workers)
-    return reconstruct(job, run.ledger, fingerprint(mark, one.entry.model_dump(mode="json")))
+    return reconstruct(job, run.ledger, _source_mark(one, mark))
+
+
+def _source_mark(one: Opened, mark: str) -> str:
+    return fingerprint(mark, one.entry.model_dump(mode="json"))
+
+
+def _decomposed(
+    run: Run,
+    opened: list[Opened],
+    marks: dict[str, str],
+    volumes: dict[str, Reconstructed],
+    labelled: Labelled | Unlabelled,
+) -> TwoGas | str:
+    """Shares of electrolyte and gas from the pair of scans, or why there are none."""
+    jobs = {
+        one.name: (
+            replace(_job(run.config, one, run.folder, run.advance), workers=run.workers),
+            _source_mark(one, marks[one.name]),
+        )
+        for one in opened
+        if one.scan is not None
+    }
+    return decompose_scans(run.config, jobs, volumes, labelled, run.ledger, advance=run.advance)
 
 
 def _hash(run: Run, one: Opened, mark: str) -> str | None:

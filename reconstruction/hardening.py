@@ -135,3 +135,22 @@ def linearise(integrals: Array, table: Linearisation) -> Array:
     above = float(table.linear[-1]) + last * (integrals - float(table.measured[-1]))
     result = xp.where(integrals < 0, below, xp.where(integrals > float(table.measured[-1]), above, inside))
     return result.astype(xp.float32)
+
+
+def hardened(integrals: Array, table: Linearisation) -> Array:
+    """Undo `linearise`: put what the tube gives in the place of the line integrals of one energy.
+
+    Parameters
+    ----------
+    integrals : array
+        Line integrals at one energy, of any shape, dimensionless.
+    table : Linearisation
+        The map that they went through.
+
+    Returns
+    -------
+    array of float32
+        Line integrals as measured, dimensionless, on the device of `integrals`.
+    """
+    turned = Linearisation(table.linear, table.measured, table.mu_ref_per_cm, table.name)
+    return linearise(integrals, turned)

@@ -25,6 +25,7 @@ from ..arrays import Array, array_namespace
 from ..materials import Spectrum
 from ..materials.attenuation import Absorber
 from .hardening import DEEPEST
+from .two_gas_kernels import decompose
 
 SOLID_KNOTS, GAS_KNOTS = 256, 257
 GAS_REACH = 8.0
@@ -191,9 +192,56 @@ def decompose_rays(argon: Array, xenon: Array, model: RayModel, *, wall_cm: Arra
     ValueError
         If the shapes differ.
     """
-    xp = array_namespace(argon, xenon)
+    array_namespace(argon, xenon)  # both on one device
     if argon.shape != xenon.shape:
         raise ValueError(f"argon is {argon.shape} and xenon {xenon.shape}; register both scans to one grid first")
+    if isinstance(argon, np.ndarray) and argon.ndim:
+        return _on_host(argon, xenon, model, wall_cm)
+    return decompose_arrays(argon, xenon, model, wall_cm=wall_cm)
+
+
+def _on_host(argon: NDArray[np.floating], xenon: NDArray[np.floating], model: RayModel, wall_cm: Array | None) -> Paths:
+    """The same in one pass over the rays."""
+    n_cols = argon.shape[-1]
+    first, second = (np.ascontiguousarray(values, dtype=np.float32).reshape(-1, n_cols) for values in (argon, xenon))
+    found = np.empty_like(first), np.empty_like(first)
+    wall = np.zeros((1, n_cols), np.float32), 0.0, 0.0
+    if wall_cm is not None:
+        wide = np.asarray(wall_cm, np.float32)
+        if wide.ndim > 2 or (wide.ndim == 2 and len(wide) not in (1, argon.shape[-2])):
+            wide = np.broadcast_to(wide, argon.shape)
+        wide = np.ascontiguousarray(np.broadcast_to(wide, (*wide.shape[:-1], n_cols))).reshape(-1, n_cols)
+        wall = wide, model.wall_mean_cm, model.wall_integral
+    n_outside = decompose(
+        first,
+        second,
+        (model.argon, model.xenon, model.wall),
+        wall,
+        (model.solid_cm, model.gas_cm, model.gas_first_cm),
+        ITERATIONS,
+        found,
+    )
+    return Paths(found[0].reshape(argon.shape), found[1].reshape(argon.shape), n_outside)
+
+
+def decompose_arrays(argon: Array, xenon: Array, model: RayModel, *, wall_cm: Array | None = None) -> Paths:
+    """Turn line integrals into paths by array operations: the GPU's way, and the twin of the CPU's.
+
+    Parameters
+    ----------
+    argon, xenon : array
+        As for `decompose_rays`.
+    model : RayModel
+        From `ray_model`.
+    wall_cm : array, optional
+        As for `decompose_rays`.
+
+    Returns
+    -------
+    Paths
+        Of the shape and on the device of the input.
+    """
+    xp = array_namespace(argon, xenon)
     tables = xp.asarray(model.argon), xp.asarray(model.xenon)
     gasless = tables[0][:, GAS_KNOTS // 2]
     solid = xp.where(argon > 0, xp.interp(argon, gasless, xp.arange(SOLID_KNOTS)), argon / gasless[1])
@@ -203,13 +251,11 @@ def decompose_rays(argon: Array, xenon: Array, model: RayModel, *, wall_cm: Arra
     for _ in range(ITERATIONS):
         own = 0.0 if wall is None else wall[2] + wall[1] * _nearest(wall[0], solid, gas)
         solid, gas = _newton_step(xp, (argon - own, xenon - own), tables, solid, gas)
-    outside = (solid > SOLID_KNOTS - 1) | (gas <= 0) | (gas >= GAS_KNOTS - 1)
-    n_outside = int(xp.sum(outside))
-    solid = xp.minimum(solid, SOLID_KNOTS - 1)
+    outside = (solid >= SOLID_KNOTS - 1) | (gas <= 0) | (gas >= GAS_KNOTS - 1.001)
     return Paths(
         (solid * model.solid_cm).astype(xp.float32),
         (gas * model.gas_cm + model.gas_first_cm).astype(xp.float32),
-        n_outside,
+        int(xp.sum(outside)),
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import Array, array_namespace
+from .block_sums import BlockSums
 
 CONFIDENCE = 1.96
 """Standard deviations of a 95 % interval of normal noise."""
@@ -73,35 +74,6 @@ class Fractions:
         return float(xp.sum(xp.where(self.counts > 0, self.lithium * self.counts, 0.0)))
 
 
-def block_sums(volume: Array, block_px: int) -> Array:
-    """Add up blocks of voxels.
-
-    Parameters
-    ----------
-    volume : (n_z, n_y, n_x) array
-        Any quantity.
-    block_px : int
-        Edge of a block in voxels, at least 1; the last block of an axis may be cut short.
-
-    Returns
-    -------
-    (m_z, m_y, m_x) array of float64
-        Sums; they add up to the sum of the volume.
-
-    Raises
-    ------
-    ValueError
-        If `block_px` is below 1.
-    """
-    if block_px < 1:
-        raise ValueError(f"block_px is {block_px}; give blocks of at least 1 voxel")
-    xp = array_namespace(volume)
-    padded = xp.zeros([-(-n // block_px) * block_px for n in volume.shape], dtype=xp.float64)
-    padded[tuple(slice(0, n) for n in volume.shape)] = volume
-    m_z, m_y, m_x = (n // block_px for n in padded.shape)
-    return padded.reshape(m_z, block_px, m_y, block_px, m_x, block_px).sum(axis=(1, 3, 5))
-
-
 def two_gas_fractions(
     solid: Array,
     pore: Array,
@@ -145,37 +117,102 @@ def two_gas_fractions(
         raise ValueError(f"volumes have the shapes {sorted(shapes)}; register all to one grid first")
     xp = array_namespace(*given)
     counted = xp.ones(solid.shape, dtype=bool) if mask is None else mask
-    counts = block_sums(counted, block_px)
-    means = [_means(volume, counted, counts, block_px) for volume in (solid, pore)]
-    lithium = 1.0 - means[0] - means[1]
-    if before is not None:
-        lithium = lithium - (1.0 - sum(_means(volume, counted, counts, block_px) for volume in before))
-    std = xp.full(counts.shape, np.nan)
+    if halves is not None and len(halves) != 2:
+        raise ValueError(f"{len(halves)} half-scans were given; give two, of alternate views")
+    noise = None
     if halves is not None:
-        std = _std(halves, counted, counts, block_px)
-    return Fractions(lithium, means[0], means[1], std, counts, block_px, before is not None)
+        (solid_a, pore_a), (solid_b, pore_b) = halves
+        noise = 0.5 * (solid_b + pore_b - solid_a - pore_a)
+    sums = BlockSums.of(solid, pore, counted, block_px=block_px, noise=noise)
+    return split(sums, before=None if before is None else BlockSums.of(*before, counted, block_px=block_px))
 
 
-def _means(volume: Array, counted: Array, counts: Array, block_px: int) -> Array:
-    xp = array_namespace(volume)
-    total = block_sums(xp.where(counted, volume, xp.zeros((), dtype=volume.dtype)), block_px)
-    return xp.where(counts > 0, total / xp.maximum(counts, 1.0), np.nan)
+def split(sums: BlockSums, *, before: BlockSums | None = None) -> Fractions:
+    """Split what is not electrolyte into lithium and open pore, from sums over blocks.
+
+    Parameters
+    ----------
+    sums : BlockSums
+        Of the shares of electrolyte and open pore, and of lithium's noise where it is known.
+    before : BlockSums, optional
+        The same of the cell before charging, in the same blocks.
+
+    Returns
+    -------
+    Fractions
+        Shares of each block.
+
+    Raises
+    ------
+    ValueError
+        If the blocks of both scans differ.
+    """
+    xp = array_namespace(sums.counts)
+    solid, pore = sums.mean(sums.solid), sums.mean(sums.pore)
+    lithium = 1.0 - solid - pore
+    if before is not None:
+        if before.counts.shape != sums.counts.shape or before.block_px != sums.block_px:
+            raise ValueError(
+                f"blocks are {sums.counts.shape} of {sums.block_px} voxels, before charging {before.counts.shape} of "
+                f"{before.block_px}; register both to one grid and use one block size"
+            )
+        lithium = lithium - (1.0 - before.mean(before.solid) - before.mean(before.pore))
+    std = xp.full(sums.counts.shape, np.nan)
+    if sums.noise is not None:
+        std = _std(sums.mean(sums.noise), sums.counts)
+        if before is not None and before.noise is not None:
+            std = xp.hypot(std, _std(before.mean(before.noise), before.counts))
+    return Fractions(lithium, solid, pore, std, sums.counts, sums.block_px, before is not None)
 
 
-def _std(halves: Sequence[Pair], counted: Array, counts: Array, block_px: int) -> Array:
-    """Noise of lithium in blocks of each count, from the difference of two half-scans.
+def _std(noise: Array, counts: Array) -> Array:
+    """Noise of lithium in blocks of each count, from half the difference of two half-scans.
 
     The mean of both halves is the full scan, and has the noise of half their difference. Blocks with as many
     voxels have as much noise: the variance of all blocks is scaled by the count.
     """
-    if len(halves) != 2:
-        raise ValueError(f"{len(halves)} half-scans were given; give two, of alternate views")
     xp = array_namespace(counts)
-    lithium = [-sum(_means(volume, counted, counts, block_px) for volume in half) for half in halves]
-    difference = xp.where(counts > 0, 0.5 * (lithium[0] - lithium[1]), 0.0)
     seen = counts > 0
-    per_voxel = xp.sum(difference**2 * counts) / max(int(xp.sum(seen)), 1)
+    square = xp.where(seen, noise, 0.0) ** 2
+    per_voxel = xp.sum(square * counts) / max(int(xp.sum(seen)), 1)
     return xp.where(seen, xp.sqrt(per_voxel / xp.maximum(counts, 1.0)), np.nan)
+
+
+def coarsened(sums: BlockSums, wanted_std: float) -> BlockSums:
+    """Join blocks until lithium's share is known well enough in a full one, or no more than eight are left.
+
+    Parameters
+    ----------
+    sums : BlockSums
+        With noise, in small blocks.
+    wanted_std : float
+        Standard deviation to be reached in a full block, dimensionless, above 0.
+
+    Returns
+    -------
+    BlockSums
+        In blocks of the first size that reaches it, else in the largest that leaves eight full ones.
+
+    Raises
+    ------
+    ValueError
+        If the sums have no noise, or `wanted_std` is not above 0.
+    """
+    if not wanted_std > 0:
+        raise ValueError(f"wanted_std is {wanted_std}; give a share above 0")
+    if sums.noise is None:
+        raise ValueError("these sums have no noise; give it to BlockSums.of")
+    best, factor = sums, 1
+    while True:
+        joined = sums.joined(factor)
+        xp = array_namespace(joined.counts)
+        full = joined.counts > 0.5 * joined.block_px**3
+        if int(xp.sum(full)) < LEAST_BLOCKS:
+            return best
+        best = joined
+        if float(xp.mean(split(joined).std[full])) <= wanted_std:
+            return best
+        factor *= 2
 
 
 def block_size(halves: Sequence[Pair], wanted_std: float, *, mask: Array | None = None) -> int:

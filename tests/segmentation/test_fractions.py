@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from xelith.segmentation.fractions import block_size, block_sums, on_simplex, two_gas_fractions
+from xelith.segmentation.block_sums import BlockSums, block_sums
+from xelith.segmentation.fractions import block_size, coarsened, on_simplex, split, two_gas_fractions
 
 SHAPE = (32, 48, 48)
 
@@ -133,3 +134,31 @@ def test_wrong_input_is_refused():
         block_size([(volume, volume)] * 2, 0.0)
     with pytest.raises(ValueError, match="scan longer"):
         block_size(scan_pair(8)[2], 1e-6)
+
+
+def test_sums_of_slabs_are_joined_to_the_same_blocks():
+    solid, pore, halves = scan_pair(4, lithium=0.1)
+    mask = np.random.default_rng(1).random(SHAPE) < 0.7
+    noise = 0.5 * (halves[1][0] + halves[1][1] - halves[0][0] - halves[0][1])
+    small = BlockSums.of(solid, pore, mask, block_px=4, noise=noise)
+    found = split(small.joined(4))
+    expected = two_gas_fractions(solid, pore, block_px=16, mask=mask, halves=halves)
+    for name in ("lithium", "solid", "pore", "std", "counts"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name))
+    assert found.block_px == 16
+
+
+def test_blocks_grow_until_the_noise_is_low_enough():
+    solid, pore, halves = scan_pair(5)
+    noise = 0.5 * (halves[1][0] + halves[1][1] - halves[0][0] - halves[0][1])
+    small = BlockSums.of(solid, pore, np.ones(SHAPE, bool), block_px=2, noise=noise)
+    edges = [coarsened(small, wanted).block_px for wanted in (10.0, 0.05, 1e-9)]
+    assert edges[0] == 2
+    assert split(small.joined(edges[1] // 2)).std.mean() <= 0.05
+    assert edges[2] == 16  # eight full blocks of 32 voxels do not fit
+    with pytest.raises(ValueError, match="have no noise"):
+        coarsened(BlockSums.of(solid, pore, np.ones(SHAPE, bool), block_px=2), 0.1)
+    with pytest.raises(ValueError, match="wanted_std is 0"):
+        coarsened(small, 0)
+    with pytest.raises(ValueError, match="use one block size"):
+        split(small, before=small.joined(2))

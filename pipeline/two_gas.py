@@ -1,0 +1,372 @@
+"""Two gases in a run: from the line integrals of an argon and a xenon scan to shares of electrolyte and of gas.
+
+For each slab of rows the argon sinograms are brought onto the rays of the xenon scan, both are decomposed ray by ray
+into the path through electrolyte and the path through gas (`reconstruction.two_gas`), and each path is reconstructed.
+Written beside the xenon image, on its grid, float32 and dimensionless: `xenon.ome.zarr/fractions/electrolyte` and
+`.../fractions/gas`; NaN in rows that the collector fills. Over blocks of voxels in the electrolyte sums are kept
+(`xenon.ome.zarr/fractions/blocks`). `open_two_gas` opens them all.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from ..arrays import Block
+from ..arrays.blocks import thread_map
+from ..reconstruction.two_gas import RayModel, decompose_rays
+from ..segmentation.block_sums import BlockSums
+from ..segmentation.bore import Bore, radial_profile
+from ..segmentation.fractions import Fractions, coarsened, split
+from .beams import scans_by_gas, source_spectrum
+from .config import Config
+from .job import Advance, Job, Reconstructed
+from .ledger import Ledger, fingerprint
+from .phase_map import Labelled, Unlabelled
+from .ray_pairs import RayPair, cannot_pair, pair_of
+from .store import ImageLayout, create_image, open_level, publish, write_slab
+
+log = logging.getLogger(__name__)
+
+STAGE = "two-gas"
+BLOCK_PX = 4
+PARTS = ("solid", "pore", "counts", "noise")
+VIEWS_AT_ONCE = 64
+RIM_PX = 3.0
+"""Columns this close to the wall of the bore, or to a gap along it, are left out of blocks: what is there blurs in."""
+
+
+@dataclass(frozen=True)
+class TwoGas:
+    """Shares of electrolyte and gas of a run, on the grid of its xenon image.
+
+    Parameters
+    ----------
+    electrolyte, gas : zarr.Array
+        (n_z, n_y, n_x) share of each voxel, float32, dimensionless, unconstrained; NaN where nothing is transmitted.
+        Lithium (and closed pores) are what is missing to 1. Read when sliced.
+    voxel_um : float
+        Edge of a voxel, in µm.
+    sums : BlockSums
+        Sums over small blocks of the voxels inside the electrolyte; `segmentation.fractions.split` makes shares of
+        them, also relative to a scan before charging.
+    block_std : float
+        Standard deviation of lithium's share that `fractions` joins blocks for.
+    outside_share : float
+        Share of the rays whose answer lies beyond the tables: starved ones.
+    biased : bool
+        Whether the view cuts the cell off, so that shares are uncertain.
+    """
+
+    electrolyte: Any
+    gas: Any
+    voxel_um: float
+    sums: BlockSums
+    block_std: float
+    outside_share: float
+    biased: bool
+
+    @property
+    def fractions(self) -> Fractions:
+        """Shares of lithium, electrolyte and open pore in blocks as large as the noise asks for."""
+        return split(coarsened(self.sums, self.block_std))
+
+
+def open_two_gas(image: Path) -> TwoGas | None:
+    """Open what the decomposition of a run has left beside its xenon image.
+
+    Parameters
+    ----------
+    image : Path
+        OME-Zarr group of the xenon scan, `DIR/xenon.ome.zarr`.
+
+    Returns
+    -------
+    TwoGas or None
+        None where no pair was decomposed.
+    """
+    folder = image / "fractions"
+    if not all((folder / name).is_dir() for name in ("electrolyte", "gas", "blocks")):
+        return None
+    group = zarr.open_group(folder / "blocks", mode="r")
+    facts: Any = group.attrs["xelith"]
+    solid, pore, counts, noise = (np.asarray(group[name], np.float64) for name in PARTS)
+    return TwoGas(
+        open_level(folder / "electrolyte"),
+        open_level(folder / "gas"),
+        facts["voxel_um"],
+        BlockSums(solid, pore, counts, facts["block_px"], noise),
+        facts["block_std"],
+        facts["outside_share"],
+        facts["biased"],
+    )
+
+
+def two_gas_summary(found: TwoGas | str) -> dict[str, Any]:
+    """Return what results.json says of the decomposition.
+
+    Parameters
+    ----------
+    found : TwoGas or str
+        Shares, or why there are none.
+
+    Returns
+    -------
+    dict
+        Means over the electrolyte: shares of electrolyte, gas and lithium with its standard deviation; the edge of
+        the blocks in µm with the standard deviation of one; all None where nothing was decomposed, with the reason.
+    """
+    names = ("electrolyte", "gas", "lithium", "lithium_std", "block_um", "block_std", "outside_share", "biased")
+    if isinstance(found, str):
+        return {"reason": found, **dict.fromkeys(names)}
+    if not (found.sums.counts > 0).any():
+        return {"reason": "no row of the view lies inside the electrolyte", **dict.fromkeys(names)}
+    parts = found.fractions
+    weights = parts.counts / parts.counts.sum()
+    seen = parts.counts > 0
+    means = [float((weights[seen] * part[seen]).sum()) for part in (parts.solid, parts.pore, parts.lithium)]
+    full = parts.counts > 0.5 * parts.block_px**3
+    return {
+        "reason": None,
+        "electrolyte": means[0],
+        "gas": means[1],
+        "lithium": means[2],
+        "lithium_std": float(np.sqrt((weights[seen] ** 2 * parts.std[seen] ** 2).sum())),
+        "block_um": parts.block_px * found.voxel_um,
+        "block_std": float(parts.std[full].mean()) if full.any() else None,
+        "outside_share": found.outside_share,
+        "biased": found.biased,
+    }
+
+
+def decompose_scans(
+    config: Config,
+    jobs: Mapping[str, tuple[Job, str]],
+    volumes: Mapping[str, Reconstructed],
+    labelled: Labelled | Unlabelled,
+    ledger: Ledger,
+    *,
+    advance: Advance,
+) -> TwoGas | str:
+    """Decompose the argon and the xenon scan of a run, slab by slab.
+
+    Parameters
+    ----------
+    config : Config
+        The configuration.
+    jobs : mapping
+        For each scan that was reconstructed here, how, and the fingerprint of its input.
+    volumes : mapping
+        Finished volumes by scan.
+    labelled : Labelled or Unlabelled
+        Registration, bore and surfaces; or why there are none.
+    ledger : Ledger
+        What is done.
+    advance : callable
+        Told of every finished slab.
+
+    Returns
+    -------
+    TwoGas or str
+        What is on disk, or why nothing was decomposed.
+
+    Raises
+    ------
+    ValueError
+        If the configuration asks for it and it cannot be done.
+    """
+    if config.two_gas.decompose == "off":
+        return "two_gas.decompose is off"
+    scans = scans_by_gas(config)
+    reason = cannot_pair(config, {gas: jobs.get(name) for gas, name in scans.items()}, labelled)
+    if reason is None and isinstance(labelled, Labelled):
+        image = volumes[scans["xenon"]].image
+        mark = _mark(config, scans, volumes, labelled)
+        done = open_two_gas(image) if ledger.done(STAGE, -1, mark) else None
+        if done is not None:
+            return done
+        try:
+            pair = pair_of(config, {gas: jobs[name] for gas, name in scans.items()}, volumes, labelled, ledger)
+            return _written(config, pair, image, ledger, mark, advance)
+        except ValueError as error:
+            reason = str(error)
+            if config.two_gas.decompose == "auto":
+                log.warning("the pair was not decomposed into electrolyte and gas: %s", error)
+    if config.two_gas.decompose == "on":
+        raise ValueError(f"two_gas.decompose is on, but {reason}")
+    return reason or "the phases were not told apart"
+
+
+def _mark(config: Config, scans: Mapping[str, str], volumes: Mapping[str, Reconstructed], labelled: Labelled) -> str:
+    found = labelled.aligned.registration
+    t = labelled.thresholds
+    return fingerprint(
+        [volumes[name].mark for name in scans.values()],
+        config.two_gas.model_dump(mode="json"),
+        config.cell.model_dump(mode="json"),
+        [_spectrum_mark(config, name) for name in scans.values()],
+        [config.scans[name].model_dump(mode="json") for name in scans.values()],
+        None if found is None else found.move,
+        [t.bore, t.collector, t.electrolyte],
+    )
+
+
+def _spectrum_mark(config: Config, scan: str) -> list[float] | None:
+    spectrum = source_spectrum(config, scan)
+    return None if spectrum is None else [*spectrum.energy_kev.tolist(), *spectrum.photons.tolist()]
+
+
+def _written(config: Config, pair: RayPair, image: Path, ledger: Ledger, mark: str, advance: Advance) -> TwoGas:
+    """Do the slabs that are missing, and give them their final names."""
+    folder = image / "fractions"
+    zarr.open_group(folder, mode="a", zarr_format=3)
+    names = ("electrolyte", "gas", "blocks")
+    partial = {name: folder / f"{name}.partial" for name in names}
+    layout = pair.layout
+    block_px = min(BLOCK_PX, layout.slab)
+    fresh = not all(p.exists() for p in partial.values()) or not ledger.done(STAGE, -2, mark)
+    if fresh:
+        for name in names[:2]:
+            about = {"quantity": f"share of {name}", "unit": "dimensionless", "method": "two-gas ray decomposition"}
+            create_image(partial[name], layout, name=name, attributes=about)
+        _create_blocks(partial["blocks"], layout, block_px)
+        ledger.record(STAGE, -2, mark)
+    blocks_group = zarr.open_group(partial["blocks"], mode="r+")
+    total = len(layout.slabs)
+    for slab in layout.slabs:
+        advance("electrolyte and gas", slab.index, total)
+        if not fresh and ledger.done(STAGE, slab.index, mark):
+            continue
+        shares, noise, n_outside = _slab_shares(pair, slab)
+        write_slab(partial["electrolyte"], layout, slab, shares[0])
+        write_slab(partial["gas"], layout, slab, shares[1])
+        _add_blocks(blocks_group, pair, slab, shares, noise, block_px)
+        ledger.record(STAGE, slab.index, mark, {"outside": n_outside})
+    advance("electrolyte and gas", total, total)
+    outside = sum(int(ledger.facts(STAGE, slab.index)["outside"]) for slab in layout.slabs)
+    rays = max(pair.n_views * sum(pair.is_open(np.arange(layout.shape[0]))) * layout.shape[2], 1)
+    facts = {
+        "voxel_um": layout.voxel_um,
+        "block_px": block_px,
+        "block_std": config.two_gas.block_std,
+        "outside_share": float(outside / rays),
+        "biased": pair.is_cut,
+    }
+    blocks_group.attrs["xelith"] = facts
+    for name in names:
+        publish(partial[name], folder / name)
+    ledger.record(STAGE, -1, mark)
+    found = open_two_gas(image)
+    if found is None:
+        raise OSError(f"{folder} lacks what was just written; check the disk")
+    return found
+
+
+def _create_blocks(path: Path, layout: ImageLayout, block_px: int) -> None:
+    import shutil
+
+    shutil.rmtree(path, ignore_errors=True)
+    group = zarr.create_group(path, zarr_format=3)
+    shape = tuple(-(-n // block_px) for n in layout.shape)
+    chunks = (min(layout.slab // block_px, shape[0]), *shape[1:])
+    for name in PARTS:
+        group.create_array(name, shape=shape, chunks=chunks, dtype="f4", fill_value=0, dimension_names=("z", "y", "x"))
+
+
+def _add_blocks(
+    group: zarr.Group,
+    pair: RayPair,
+    slab: Block,
+    shares: tuple[NDArray[np.float32], NDArray[np.float32]],
+    noise: NDArray[np.float32],
+    block_px: int,
+) -> None:
+    """Sum up the voxels of a slab that lie inside the electrolyte."""
+    n_y, n_x = shares[0].shape[1:]
+    rows = np.arange(slab.start, slab.stop)
+    deep = pair.is_electrolyte(rows)
+    reach_px = _reach_px(shares[0][deep], pair.bore) if deep.any() else 0.0
+    counted = deep[:, None, None] & (pair.bore.distance(n_y, n_x) <= reach_px - RIM_PX)
+    sums = BlockSums.of(*shares, counted, block_px=block_px, noise=noise)
+    place = slice(slab.start // block_px, slab.start // block_px + sums.counts.shape[0])
+    for name in PARTS:
+        group[name][place] = getattr(sums, name).astype(np.float32)  # type: ignore[index]
+
+
+def _reach_px(solid: NDArray[np.float32], bore: Bore) -> float:
+    """Radius of the pellet: that of the bore, or less where a gap lies between them."""
+    profile = radial_profile(solid.mean(axis=0), bore)[: int(bore.radius_px)]
+    core = float(np.median(profile[: max(len(profile) // 2, 1)]))
+    fallen = np.flatnonzero(profile < 0.5 * core)
+    fallen = fallen[fallen >= len(profile) // 2]
+    return float(fallen[0]) if fallen.size else bore.radius_px
+
+
+def _slab_shares(
+    pair: RayPair, slab: Block
+) -> tuple[tuple[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32], int]:
+    """Shares of electrolyte and gas in a slab, lithium's noise, and the number of rays beyond the tables."""
+    shape = (len(slab), *pair.layout.shape[1:])
+    volumes = tuple(np.full(shape, np.nan, np.float32) for _ in range(3))
+    rows = np.arange(slab.start, slab.stop)
+    is_open = pair.is_open(rows)
+    n_outside = 0
+    for first in range(0, len(slab), pair.rows_at_once):
+        part = slice(first, min(first + pair.rows_at_once, len(slab)))
+        if not is_open[part].any():
+            continue
+        argon, xenon = pair.sinograms(slab.start + part.start, slab.start + part.stop)
+        solid, gas, n = decomposed(argon, xenon, pair.model, wall_cm=pair.wall_cm, threads=pair.threads)
+        n_outside += n
+        gas -= np.float32(pair.beside_cm)
+        signs = np.where(np.arange(pair.n_views) % 2, -1, 1).astype(np.float32)[:, None]
+        for volume, paths in zip(volumes, (solid, gas, signs * (solid + gas)), strict=True):
+            volume[part] = pair.reconstructed(paths)
+    for volume in volumes:
+        volume[~is_open] = np.nan
+    return (volumes[0], volumes[1]), volumes[2], n_outside
+
+
+def decomposed(
+    argon: NDArray[np.float32],
+    xenon: NDArray[np.float32],
+    model: RayModel,
+    *,
+    wall_cm: NDArray[np.float32] | None,
+    threads: int,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
+    """Decompose sinograms on a pool of threads.
+
+    Parameters
+    ----------
+    argon, xenon : (n_rows, n_theta, n_cols) array of float32
+        Line integrals of the same rays, dimensionless.
+    model : RayModel
+        From `ray_model`.
+    wall_cm : (n_theta, n_cols) array or None
+        Path through the casing, in cm.
+    threads : int
+        Threads to use.
+
+    Returns
+    -------
+    solid_cm, gas_cm : (n_rows, n_theta, n_cols) array of float32
+        Paths in cm.
+    int
+        Rays beyond the tables.
+    """
+    solid, gas = np.empty_like(argon), np.empty_like(argon)
+
+    n_outside = 0
+    found = thread_map(
+        lambda row: decompose_rays(argon[row], xenon[row], model, wall_cm=wall_cm), range(len(argon)), threads=threads
+    )
+    for row, paths in enumerate(found):
+        solid[row], gas[row] = paths.solid_cm, paths.gas_cm
+        n_outside += paths.n_outside
+    return solid, gas, n_outside
