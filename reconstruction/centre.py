@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..arrays import Array
 from .centre_matches import DETAIL, Match, mirror_matches
+from .centre_overlap import overlap_matches, whole_range
 from .centre_sharpness import sharpest
 from .centre_views import Views, detail, prepare_views
 
@@ -70,8 +71,9 @@ def find_centre(projections: Array, theta: ArrayLike, *, search_px: tuple[float,
     Views half a turn apart mirror each other about the axis: all such pairs of a full turn are correlated,
     and a half turn is completed by its own mirror image [1]_; both at two scales of detail and on the whole,
     which fail in different ways (noise, truncation, drift). Independently, the sharpest reconstruction is
-    looked for close by [2]_. The median is returned. A few rows with the most structure are used, binned to
-    at most 700 columns.
+    looked for close by [2]_. The median is returned. Of a full turn, opposite views are also compared wherever
+    they overlap, which finds an axis near an edge of the detector (half-acquisition). A few rows with the most
+    structure are used, binned to at most 700 columns.
 
     Parameters
     ----------
@@ -80,7 +82,8 @@ def find_centre(projections: Array, theta: ArrayLike, *, search_px: tuple[float,
     theta : (n_theta,) array
         Angles in rad, in any order and over any number of turns.
     search_px : (low, high), optional
-        Range of centres to choose from, as pixel-centre indices; None is the middle half of the detector.
+        Range of centres to choose from, as pixel-centre indices; None is the middle half of the detector, for
+        full turns all but 2 % of its width at either edge.
 
     Returns
     -------
@@ -99,12 +102,64 @@ def find_centre(projections: Array, theta: ArrayLike, *, search_px: tuple[float,
     .. [2] Donath, Beckmann & Schreyer, J. Opt. Soc. Am. A 23 (2006) 1048, doi:10.1364/JOSAA.23.001048.
     """
     angles = np.asarray(theta, dtype=np.float64)
-    low, high = _checked(projections, angles, search_px)
-    views = prepare_views(projections, angles)
+    low, high = checked_search(projections, angles, search_px)
+    views, tolerance = prepare_views(projections, angles), agreement_px(projections.shape[2])
+    found = _by_mirror(views, low, high, tolerance)
+    if not views.full_turn:
+        return found
+    anywhere = (low, high) if search_px is not None else whole_range(projections.shape[2])
+    return _with_overlap(found, overlap_centre(views, *anywhere, tolerance), tolerance, (low, high))
+
+
+def agreement_px(n_columns: int) -> float:
+    """Return the distance of two centres that counts as agreement.
+
+    Parameters
+    ----------
+    n_columns : int
+        Columns of the detector.
+
+    Returns
+    -------
+    float
+        In columns, 1 at least.
+    """
+    return max(1.0, n_columns / 1000)
+
+
+def overlap_centre(views: Views, low: float, high: float, tolerance: float) -> Centre:
+    """Find the centre of a full turn by the overlap of opposite views alone.
+
+    Parameters
+    ----------
+    views : Views
+        Prepared views of a full turn.
+    low, high : float
+        Range of centres, in columns.
+    tolerance : float
+        Distance that counts as agreement, in columns.
+
+    Returns
+    -------
+    Centre
+        "resolved" where both scales of detail agree and one is distinct; a candidate for each.
+    """
+    best, other = overlap_matches(views, low, high)
+    candidates = (_candidate(best), _candidate(other))
+    apart = abs(best.centre_px - other.centre_px)
+    confidence = float(best.lead * np.exp(-((apart / tolerance) ** 2)))
+    if best.beyond or other.beyond:
+        return Centre(best.centre_px, "at-edge", confidence / 2, candidates)
+    if not (best.counts and apart <= tolerance):
+        return Centre(best.centre_px, "ambiguous", confidence / 2, candidates)
+    return Centre(best.centre_px, "resolved", confidence, candidates)
+
+
+def _by_mirror(views: Views, low: float, high: float, tolerance: float) -> Centre:
+    """Let mirrored views and the sharpness of the image vote, within a range well inside the detector."""
     matches = mirror_matches(views, low, high)
     if matches[0].lead < STILL and views.moving < STRUCTURE:
         return Centre((low + high) / 2, "flat", 0.0, tuple(_candidate(match) for match in matches))
-    tolerance = max(1.0, projections.shape[2] / 1000)
     voters = [match.centre_px for match in matches if match.counts]
     start = float(np.median(voters or [matches[0].centre_px]))
     sharp = _sharpest(views, start)
@@ -123,15 +178,63 @@ def find_centre(projections: Array, theta: ArrayLike, *, search_px: tuple[float,
     else:
         verdict = "resolved"
     confidence = float(np.clip(matches[0].lead, 0, 1) * np.exp(-((np.median(apart) / tolerance) ** 2)))
-    found = [*(_candidate(match) for match in matches), sharp]
-    found.sort(key=lambda c: (abs(c.centre_px - centre_px) > tolerance, -c.score))
-    return Centre(centre_px, verdict, confidence if verdict == "resolved" else confidence / 2, tuple(found))
+    found = (*(_candidate(match) for match in matches), sharp)
+    return _ranked(
+        Centre(centre_px, verdict, confidence if verdict == "resolved" else confidence / 2, found), tolerance
+    )
 
 
-def _checked(
+def _with_overlap(found: Centre, overlap: Centre, tolerance: float, middle: tuple[float, float]) -> Centre:
+    """Join what mirrored views say of the middle of the detector with what their overlap says of all of it.
+
+    An axis outside the middle is the overlap's to find: there mirrored views match what is cut off at the
+    detector's edges instead. Within it the two must agree.
+    """
+    candidates = (*found.candidates, *overlap.candidates)
+    agree = abs(found.centre_px - overlap.centre_px) <= tolerance
+    clear, outside = overlap.verdict == "resolved", not middle[0] <= overlap.centre_px <= middle[1]
+    chosen = found
+    if clear and found.verdict != "flat" and (outside or not agree):
+        sharp = [c.centre_px for c in found.candidates if c.method == "sharpness" and c.score > 0]
+        confirmed = found.verdict == "ambiguous" and any(abs(c - overlap.centre_px) <= tolerance for c in sharp)
+        chosen = overlap if outside or confirmed else replace(found, verdict="ambiguous")
+    elif clear and found.verdict == "ambiguous" and overlap.confidence >= CLEAR:
+        chosen = replace(found, verdict="resolved")  # mirrored views and their overlap outvote sharpness
+    elif found.verdict == "resolved" and not agree and overlap.confidence > found.confidence / 2:
+        chosen = replace(found, verdict="ambiguous", confidence=found.confidence / 2)
+    return _ranked(replace(chosen, candidates=candidates), tolerance)
+
+
+def _ranked(found: Centre, tolerance: float) -> Centre:
+    """Put the candidates that agree with the centre first, the clearest of them before the others."""
+    order = sorted(found.candidates, key=lambda c: (abs(c.centre_px - found.centre_px) > tolerance, -c.score))
+    return replace(found, candidates=tuple(order))
+
+
+def checked_search(
     projections: Array, theta: NDArray[np.float64], search_px: tuple[float, float] | None
 ) -> tuple[float, float]:
-    """Refuse what cannot be searched; return the range in columns."""
+    """Refuse what cannot be searched.
+
+    Parameters
+    ----------
+    projections : (n_theta, n_rows, n_cols) array
+        Line integrals, dimensionless.
+    theta : (n_theta,) array
+        Angles in rad.
+    search_px : (low, high) or None
+        Range asked for, as pixel-centre indices.
+
+    Returns
+    -------
+    (float, float)
+        The range, by default the middle half of the detector.
+
+    Raises
+    ------
+    ValueError
+        If shapes, angles or the range are at fault.
+    """
     if projections.ndim != 3 or theta.shape != projections.shape[:1]:
         raise ValueError(
             f"projections are {projections.shape} and theta {theta.shape}; "

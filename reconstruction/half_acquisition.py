@@ -7,15 +7,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..arrays import Array, array_namespace
-from .centre import Candidate, Centre
-from .centre_conjugate import opposite_views
-from .centre_views import Views, detail, prepare_views
+from .centre import Centre, agreement_px, overlap_centre
+from .centre_overlap import whole_range
+from .centre_views import prepare_views
 from .shifts import shift_projections
-
-LEAST_OVERLAP = 0.02  # of the width, on either side of the axis
-STILL = 0.2  # share of what moves that neighbouring views must have in common to rely on it
-CLEAR_LEAD = 0.35  # of the best centre over any other
-DETAIL_SHARES = (32, 16)
 
 
 @dataclass(frozen=True)
@@ -66,29 +61,12 @@ def find_offset_centre(projections: Array, theta: ArrayLike, *, search_px: tuple
     """
     views = prepare_views(projections, np.asarray(theta, dtype=np.float64))
     n_columns = projections.shape[2]
-    least = max(LEAST_OVERLAP * n_columns, 4.0)
-    low, high = search_px if search_px is not None else (least, n_columns - 1 - least)
+    low, high = search_px if search_px is not None else whole_range(n_columns)
     if not views.full_turn:
         raise ValueError("the angles do not cover a full turn; half-acquisition needs 360 degrees: use find_centre")
     if not 0 <= low < high <= n_columns - 1:
         raise ValueError(f"search_px is {low:g} to {high:g}; give low < high within 0 to {n_columns - 1}")
-    candidates, ends = [], []
-    for share in DETAIL_SHARES:
-        scale = max(3.0, views.sinograms.shape[-1] / share)
-        centre, lead, at_end = _best_overlap(views, low, high, scale)
-        candidates.append(Candidate(centre, lead, f"overlap, detail below 1/{share} of the width"))
-        ends.append(at_end)
-    candidates.sort(key=lambda candidate: -candidate.score)
-    best, other = candidates
-    apart = abs(best.centre_px - other.centre_px)
-    tolerance = max(1.0, n_columns / 1000)
-    confidence = float(best.score * np.exp(-((apart / tolerance) ** 2)))
-    if any(ends):
-        return Centre(best.centre_px, "at-edge", confidence / 2, tuple(candidates))
-    clear = best.score >= CLEAR_LEAD and apart <= tolerance
-    return Centre(
-        best.centre_px, "resolved" if clear else "ambiguous", confidence if clear else confidence / 2, tuple(candidates)
-    )
+    return overlap_centre(views, low, high, agreement_px(n_columns))
 
 
 def join_half_turns(sinograms: Array, theta: ArrayLike, *, centre_px: float) -> FullSinograms:
@@ -143,43 +121,6 @@ def join_half_turns(sinograms: Array, theta: ArrayLike, *, centre_px: float) -> 
     place = slice(max(whole, start) - start, whole + n_columns - start)
     joined[:, :, place] += (1 - own_weight[place]) * mirrored[:, :, max(start - whole, 0) :]
     return FullSinograms(joined, turn[first], centre_px - start)
-
-
-def _best_overlap(views: Views, low: float, high: float, scale: float) -> tuple[float, float, bool]:
-    """Return the centre of best correlation over the overlap, its lead, and whether the range does not hold it.
-
-    The lead is over all other centres on the detector; the range does not hold the centre if the best is the last one
-    tried or a better one lies beyond.
-    """
-    fine = detail(views.sinograms, scale, fade_edges=False)
-    if views.moving > STILL:
-        fine = fine - np.mean(fine, axis=1, keepdims=True)  # what stands still matches itself anywhere
-    conjugate = opposite_views(fine, views.theta)
-    if conjugate is None:
-        return (low + high) / 2, 0.0, False
-    n_columns = fine.shape[-1]
-    binned, disagreement = conjugate.score(n_columns)
-    row_energy = np.sum(fine.astype(np.float64) ** 2, axis=1)
-    total = np.maximum(row_energy.sum(axis=1, keepdims=True), 1e-30)
-    summed = np.concatenate([[0.0], np.cumsum(np.mean(row_energy / total, axis=0))])
-    edges = np.arange(n_columns + 1) - 0.5
-    first, last = np.maximum(2 * binned - (n_columns - 1), 0) - 0.5, np.minimum(2 * binned, n_columns - 1) + 0.5
-    shared = np.interp(last, edges, summed) - np.interp(first, edges, summed)
-    correlation = np.where(shared > 1e-6, -disagreement / np.sqrt(np.maximum(shared, 1e-6)), 0.0)
-    centres = views.to_columns(binned)
-    edge = max(LEAST_OVERLAP * n_columns, 4.0)
-    anywhere = np.flatnonzero((binned >= edge) & (binned <= n_columns - 1 - edge))
-    tried = np.flatnonzero((centres >= low) & (centres <= high))
-    best = int(tried[correlation[tried].argmax()])
-    others = anywhere[np.abs(binned[anywhere] - binned[best]) > 2 * scale]
-    peak = float(correlation[best])
-    lead = 1 - max(0.0, float(correlation[others].max()) / peak) if peak > 0 and others.size else 0.0
-    beyond = not low <= centres[anywhere[correlation[anywhere].argmax()]] <= high
-    at_end = beyond or best in (tried[0], tried[-1])
-    around = slice(best - 1, best + 2)
-    bend = np.polyfit(centres[around] - centres[best], correlation[around], 2) if not at_end else (0.0, 0.0, 0.0)
-    shift = -bend[1] / (2 * bend[0]) if bend[0] < 0 else 0.0
-    return float(centres[best] + shift), float(np.clip(lead, 0, 1)), at_end
 
 
 def _full_turn(theta: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
