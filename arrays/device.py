@@ -1,5 +1,6 @@
 """The namespace of an array, host or GPU, without importing CuPy where no GPU array was seen."""
 
+import importlib
 from typing import Any
 
 import array_api_compat
@@ -52,6 +53,23 @@ def is_on_gpu(array: Array) -> bool:
         True for a CuPy array.
     """
     return bool(array_api_compat.is_cupy_array(array))
+
+
+def gpu_bytes(share: float) -> int:
+    """Return a share of the current GPU's memory.
+
+    Parameters
+    ----------
+    share : float
+        0 to 1, dimensionless.
+
+    Returns
+    -------
+    int
+        Bytes.
+    """
+    cupy: Any = importlib.import_module("cupy")
+    return int(share * cupy.cuda.Device().mem_info[1])
 
 
 def to_host(array: Array) -> NDArray[Any]:

@@ -3,12 +3,11 @@
 import logging
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Block
+from ..arrays import Array, Block, array_namespace
 from ..reconstruction import flat_field, rings
 from ..reconstruction.artefacts import bad_pixels, remove_zingers
 from ..reconstruction.detector_blur import deblur, subtract_floor
@@ -188,12 +187,13 @@ def correct_block(
         Without the halo. NaN and Inf are repaired and counted; whether that is allowed is the caller's business.
     """
     inner = slice(halo[0], len(frames) - halo[1])
+    xp = array_namespace(frames)
     if fields.flats is None:
         kept = frames[inner]
-        finite = np.isfinite(kept)
-        integrals = np.where(finite, kept, 0).astype(np.float32)
+        finite = xp.isfinite(kept)
+        integrals = xp.where(finite, kept, 0).astype(xp.float32)
         counts = {"nonfinite": int(finite.size - finite.sum()), "samples": int(finite.size)}
-        return Corrected(integrals, np.full(frames.shape[1:], np.nan, np.float32), counts)
+        return Corrected(integrals, xp.full(frames.shape[1:], np.nan, dtype=xp.float32), counts)
     index = fields.views[first_view : first_view + len(frames)]
     flat = fields.flats[0] if len(fields.flats) == 1 else flat_field.flat_at(fields.flats, fields.positions, index)
     light = flat_field.transmission(frames, flat, fields.dark, dead=fields.dead)
@@ -218,8 +218,8 @@ def correct_block(
         integrals = integrals - np.float32(fields.jig)
     if fields.hardening is not None:
         integrals = linearise(integrals, fields.hardening)
-    seen = np.where(np.isfinite(light[inner]), light[inner], 0)
-    return Corrected(integrals, seen.sum(axis=0, dtype=np.float32), counts)
+    seen = xp.where(xp.isfinite(light[inner]), light[inner], 0)
+    return Corrected(integrals, seen.sum(axis=0, dtype=xp.float32), counts)
 
 
 def _binned(columns: tuple[int, int], offset_bin: tuple[int, int]) -> tuple[int, int]:
@@ -294,7 +294,7 @@ def middle(volume: Image, n_cols: int) -> Image:
         The same around the axis.
     """
     margin = (volume.shape[2] - n_cols) // 2
-    return np.ascontiguousarray(volume[:, margin : margin + n_cols, margin : margin + n_cols])
+    return array_namespace(volume).ascontiguousarray(volume[:, margin : margin + n_cols, margin : margin + n_cols])
 
 
 def extended(sinograms: Image, step: Truncation, *, centre_px: float, voxel_um: float) -> Extension:
@@ -327,47 +327,74 @@ def extended(sinograms: Image, step: Truncation, *, centre_px: float, voxel_um: 
     found = extend(sinograms, centre_px=centre_px, outer_radius_px=radius_px, mu_per_px=mu_per_px)
     if (found.left_px + found.right_px) % 2 == 0:
         return found
-    padded = np.pad(found.sinograms, ((0, 0), (0, 0), (0, 1)), mode="edge")
+    padded = array_namespace(sinograms).pad(found.sinograms, ((0, 0), (0, 0), (0, 1)), mode="edge")
     return replace(found, sinograms=padded, right_px=found.right_px + 1)
 
 
+def rows_of_slab(geometry: ConeBeam, detector: tuple[int, int], slab: Block) -> tuple[int, int]:
+    """Return the detector rows that some slices of a cone-beam volume need.
+
+    Parameters
+    ----------
+    geometry : ConeBeam
+        The beam as the selected detector sees it.
+    detector : (int, int)
+        Its rows and columns.
+    slab : Block
+        Slices wanted.
+
+    Returns
+    -------
+    (int, int)
+        Half-open range.
+    """
+    n_rows, n_cols = detector
+    return detector_rows(geometry, detector, (slab.start, slab.stop), shape=(n_rows, n_cols, n_cols))
+
+
 def reconstruct_cone_slab(
-    integrals: Any, theta: NDArray[np.float64], steps: tuple[Step, ...], geometry: ConeBeam, *, slab: Block
-) -> Image:
+    rows: Array,
+    theta: NDArray[np.float64],
+    steps: tuple[Step, ...],
+    geometry: ConeBeam,
+    *,
+    first_row: int,
+    n_rows: int,
+    slab: Block,
+) -> Array:
     """Reconstruct some slices of a cone-beam scan from the detector rows that they need.
 
     Parameters
     ----------
-    integrals : zarr array
-        (n_theta, n_rows, n_cols) line integrals, read when sliced.
+    rows : (n_theta, n, n_cols) array of float32
+        Line integrals on the rows that `rows_of_slab` names.
     theta : (n_theta,) array
         In rad.
     steps : tuple of Step
         Steps that read sinograms; the last one is fdk.
     geometry : ConeBeam
-        The beam as the detector in `integrals` sees it.
+        The beam as the whole selected detector sees it.
+    first_row : int
+        Row of that detector which comes first in `rows`.
+    n_rows : int
+        Rows of that detector, also slices of the whole volume.
     slab : Block
         Slices wanted.
 
     Returns
     -------
     (len(slab), n_cols, n_cols) array of float32
-        µ in cm^-1.
+        µ in cm^-1, on the device of `rows`.
     """
-    _, n_rows, n_cols = integrals.shape
-    shape, z_range = (n_rows, n_cols, n_cols), (slab.start, slab.stop)
-    first, last = detector_rows(geometry, (n_rows, n_cols), z_range, shape=shape)
-    rows = np.asarray(integrals[:, first:last])
+    xp, n_cols = array_namespace(rows), rows.shape[2]
     row_px = (n_rows - 1) / 2 if geometry.row_px is None else geometry.row_px
-    part = replace(geometry, row_px=row_px - first)
+    part, z_range = replace(geometry, row_px=row_px - first_row), (slab.start, slab.stop)
     for step in steps:
         if isinstance(step, Rings):
-            rows = np.swapaxes(without_rings(np.ascontiguousarray(np.swapaxes(rows, 0, 1)), step), 0, 1)
+            rows = without_rings(xp.ascontiguousarray(rows.swapaxes(0, 1)), step).swapaxes(0, 1)
         elif isinstance(step, Fdk):
-            volume: Image = fdk(
-                np.ascontiguousarray(rows), theta, part, shape=shape, window=step.window, z_range=z_range
-            )
-            return volume
+            whole = (n_rows, n_cols, n_cols)
+            return fdk(xp.ascontiguousarray(rows), theta, part, shape=whole, window=step.window, z_range=z_range)
     raise ValueError(f"no step of {[type(step).__name__ for step in steps]} reconstructs a cone beam; end with fdk")
 
 

@@ -66,7 +66,9 @@ class Slurm(Section):
 class Compute(Section):
     """Where it runs."""
 
-    device: Literal["auto", "cpu"] = Field("auto", description="auto is the CPU as long as no step runs on a GPU")
+    device: Literal["auto", "cpu", "gpu"] = Field(
+        "auto", description="of reconstruction; auto is the GPU where CuPy sees one"
+    )
     memory_gib: float = Field(4.0, ge=0.25, description="of this machine; of each worker where workers run elsewhere")
     threads: int | None = Field(None, ge=1, le=4096, description="default: one per core")
     scheduler: Annotated[str, AfterValidator(known_scheduler)] = Field(

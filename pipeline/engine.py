@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import zarr
 
-from ..arrays import Block, blocks
+from ..arrays import Block, blocks, open_device
+from ..arrays.gpu import Host
 from ..scans.geometry import ConeBeam
 from .axis import Axis, find_axis
 from .chain import extended, open_fields
@@ -51,6 +52,7 @@ def reconstruct(job: Job, ledger: Ledger, source_mark: str) -> Reconstructed:
         If angles, pixel size or flats are missing, or the data cannot be repaired.
     """
     check_job(job)
+    job = _with_device(job)
     layout = _layout(job)
     read_mark = _read_mark(job, source_mark, layout)
     axis_mark = fingerprint(read_mark, job.scan.geometry.centre_px, job.theta.tolist(), *_dump(job.steps(Layout.SCAN)))
@@ -110,6 +112,16 @@ def _read_mark(job: Job, source_mark: str, layout: ImageLayout) -> str:
     return fingerprint(source_mark, job.selection, *steps, layout.slab, _table_mark(job), job.jig)
 
 
+def _with_device(job: Job) -> Job:
+    """Settle where blocks are worked on, before anything is read; workers elsewhere settle it for themselves."""
+    if job.compute.scheduler != "threads":
+        return job
+    device = open_device(job.compute.device)
+    log.info("scan %s is worked on by %s", job.name, device.name)
+    kind = "cpu" if isinstance(device, Host) else "gpu"
+    return replace(job, compute=job.compute.model_copy(update={"device": kind}))
+
+
 def _dump(steps: tuple[Step, ...]) -> list[dict[str, Any]]:
     return [step.model_dump(mode="json") for step in steps]
 
@@ -153,6 +165,7 @@ def _integrate(job: Job, ledger: Ledger, layout: ImageLayout, mark: str) -> None
             integrals=integrals,
             sums=sums,
             batch=job.blocks.batch,
+            device=job.compute.device,
         )
         _run_blocks(job, ledger, stage, task, missing, total=len(todo), mark=mark)
     counts: dict[str, int] = {}
@@ -254,6 +267,7 @@ def _reconstruct_slabs(job: Job, ledger: Ledger, layout: ImageLayout, centre: Ax
         image=partial,
         layout=layout,
         threads=job.blocks.threads if job.compute.scheduler in ("threads", "local") else job.compute.threads,
+        device=job.compute.device,
     )
     _run_blocks(job, ledger, stage, task, todo, total=len(layout.slabs), mark=mark)
     publish(partial, job.image)

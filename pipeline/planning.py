@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ..arrays.blocks import thread_count
+from ..arrays.gpu import LANES
 from .config import Compute
 from .selection import Selection
 
@@ -86,6 +87,8 @@ def plan_blocks(selection: Selection, compute: Compute) -> Blocks:
         batch //= 2
     block_bytes = max(_slab_bytes(selection, slab), _batch_bytes(selection, batch))
     most = compute.workers or cores if compute.scheduler == "local" else max(min(2, cores), cores // 8)
+    if compute.device == "gpu":
+        most = max(most, LANES + 1)
     at_once = max(1, min(most, int(budget / block_bytes)))
     return Blocks(MOST_VIEWS, batch, slab, at_once, max(1, cores // at_once))
 

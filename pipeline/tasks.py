@@ -8,6 +8,7 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,26 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from ..arrays import Block, blocks
+from ..arrays import Array, Block, blocks, open_device
 from ..arrays.blocks import thread_count
 from ..scans.geometry import ConeBeam
 from ..scans.scan import Frames
-from .chain import Fields, correct_block, halo_views, reconstruct_cone_slab, reconstruct_slab
+from .chain import (
+    Corrected,
+    Fields,
+    correct_block,
+    halo_views,
+    reconstruct_cone_slab,
+    reconstruct_slab,
+    rows_of_slab,
+)
 from .checksums import chunk_sums
 from .selection import Selection
 from .steps import Step
 from .store import ImageLayout, write_slab
+
+FRAME_COPIES, SLAB_COPIES = 7, 4
+"""Room that a block of frames and a slab take on a GPU, in units of their own size."""
 
 Facts = Mapping[str, Any]
 Task = Callable[[Block], Facts]
@@ -105,6 +117,8 @@ class ProjectionTask:
         Scratch arrays: line integrals of every view, and the sum of the transmission of every block.
     batch : int
         Views in memory at a time; divides the block.
+    device : {"auto", "cpu", "gpu"}
+        Where the machine that runs the task is to work.
     """
 
     projections: Frames
@@ -114,6 +128,7 @@ class ProjectionTask:
     integrals: Path
     sums: Path
     batch: int
+    device: str = "cpu"
 
     def __call__(self, block: Block) -> Facts:
         """Correct the block's views and write them; the answer counts what was repaired."""
@@ -128,7 +143,7 @@ class ProjectionTask:
             start, stop = block.start + part.start, block.start + part.stop
             first, last = max(start - margin, 0), min(stop + margin, n_theta)
             frames = reader.read(first, last)
-            done = correct_block(frames, known, self.steps, first_view=first, halo=(start - first, last - stop))
+            done = self._corrected(frames, known, first_view=first, halo=(start - first, last - stop))
             integrals[start:stop] = done.integrals
             total += done.transmission_sum
             for key, value in done.repaired.items():
@@ -136,6 +151,20 @@ class ProjectionTask:
         zarr.open_array(self.sums, mode="r+")[block.index] = total
         seconds = {"read": round(reader.seconds, 4), "block": round(time.perf_counter() - started, 4)}
         return {"repaired": repaired, "sha256": reader.digest.hexdigest(), "seconds": seconds}
+
+    def _corrected(
+        self, frames: NDArray[np.float32], known: Fields, *, first_view: int, halo: tuple[int, int]
+    ) -> Corrected:
+        """Correct frames on the device, with flats and darks beside them."""
+        images = () if known.flats is None else (known.flats, known.dark, known.dead, known.floor)
+
+        def _work(there: Array, *moved: Array) -> Corrected:
+            names = ("flats", "dark", "dead", "floor")
+            beside = replace(known, **dict(zip(names, moved, strict=False)))
+            return correct_block(there, beside, self.steps, first_view=first_view, halo=halo)
+
+        needs = FRAME_COPIES * frames.nbytes + sum(image.nbytes for image in images)
+        return open_device(self.device).run(_work, frames, *images, needs=needs)
 
 
 class _Reader:
@@ -189,6 +218,8 @@ class SlabTask:
         Its shape, voxel and slabs.
     threads : int or None
         Threads to use; None is one per core of the machine that runs the task.
+    device : {"auto", "cpu", "gpu"}
+        Where that machine is to work.
     """
 
     integrals: Path
@@ -199,28 +230,44 @@ class SlabTask:
     image: Path
     layout: ImageLayout
     threads: int | None
+    device: str = "cpu"
 
     def __call__(self, slab: Block) -> Facts:
         """Reconstruct the slab and write it; the answer holds the checksums of its chunks."""
         started = time.perf_counter()
-        integrals: Any = zarr.open_array(self.integrals, mode="r")
-        if self.cone is not None:
-            read = started
-            volume = reconstruct_cone_slab(integrals, self.theta, self.steps, self.cone, slab=slab)
-        else:
-            sinograms = np.ascontiguousarray(np.swapaxes(np.asarray(integrals[:, slab.slice]), 0, 1))
-            read = time.perf_counter()
-            volume = reconstruct_slab(
-                sinograms,
-                self.theta,
-                self.steps,
-                centre_px=self.centre_px,
-                voxel_um=self.layout.voxel_um,
-                threads=thread_count(self.threads),
-            )
+        rows, work = self._rows_and_work(slab)
+        read = time.perf_counter()
+        n_cols = rows.shape[2]
+        needs = SLAB_COPIES * (rows.nbytes + 4 * len(slab) * n_cols**2)
+        volume = open_device(self.device).run(work, rows, needs=needs)
         made = time.perf_counter()
         write_slab(self.image, self.layout, slab, volume)
         sums = chunk_sums(self.image, self.layout, slab)
         done = time.perf_counter()
         seconds = {"read": read - started, "write": done - made, "block": done - started}
         return {"crc32c": sums, "seconds": {key: round(value, 4) for key, value in seconds.items()}}
+
+    def _rows_and_work(self, slab: Block) -> tuple[NDArray[np.float32], Callable[[Array], Array]]:
+        """Line integrals that the slab needs, and what is to be done with them."""
+        integrals: Any = zarr.open_array(self.integrals, mode="r")
+        if self.cone is None:
+            sinograms = np.ascontiguousarray(np.swapaxes(np.asarray(integrals[:, slab.slice]), 0, 1))
+            return sinograms, partial(
+                reconstruct_slab,
+                theta=self.theta,
+                steps=self.steps,
+                centre_px=self.centre_px,
+                voxel_um=self.layout.voxel_um,
+                threads=thread_count(self.threads),
+            )
+        n_rows = integrals.shape[1]
+        first, last = rows_of_slab(self.cone, integrals.shape[1:], slab)
+        return np.asarray(integrals[:, first:last]), partial(
+            reconstruct_cone_slab,
+            theta=self.theta,
+            steps=self.steps,
+            geometry=self.cone,
+            first_row=first,
+            n_rows=n_rows,
+            slab=slab,
+        )

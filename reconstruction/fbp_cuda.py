@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Array, array_namespace, blocks, launch
+from ..arrays.device import gpu_bytes
 
 KERNEL = Path(__file__).with_name("kernels") / "back_projection.cu"
 
@@ -16,8 +17,8 @@ SLICES = 8
 BLOCK = (16, 16, 1)
 """Threads of a block: a square of pixels, which reads few columns of a view."""
 
-WORKING_BYTES = 2 * 2**30
-"""Device memory above which fewer slices are worked on at once."""
+WORKING_SHARE = 1 / 16
+"""Share of the GPU's memory above which fewer slices are worked on at once."""
 
 BYTES_PER_SAMPLE = 44
 """Padded views, their spectra and copies, per sample of a sinogram."""
@@ -56,7 +57,7 @@ def fbp_on_gpu(
     volume = xp.empty((n_rows, n_cols, n_cols), dtype=xp.float32)
     rays_there, spans_there = xp.asarray(rays), xp.asarray(spans.astype(np.int32))
     factors = xp.asarray(response[0])[:, None] * xp.asarray(response[1])
-    groups_at_once = max(1, WORKING_BYTES // (BYTES_PER_SAMPLE * SLICES * n_theta * n_cols))
+    groups_at_once = max(1, gpu_bytes(WORKING_SHARE) // (BYTES_PER_SAMPLE * SLICES * n_theta * n_cols))
     for rows in blocks(n_rows, SLICES * groups_at_once):
         views = _filtered(sinograms[rows.slice], factors)
         launch(

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Array, array_namespace, blocks, launch
+from ..arrays.device import gpu_bytes
 from .fourier_plan import Plan
 from .gridding import TAPS, Kernel
 
@@ -21,8 +22,8 @@ BLOCK = (16, 16, 1)
 DEGREE = 10
 """Degree of the polynomial that stands for the kernel."""
 
-WORKING_BYTES = 4 * 2**30
-"""Device memory above which fewer slices are worked on at once."""
+WORKING_SHARE = 1 / 16
+"""Share of the GPU's memory above which fewer slices are worked on at once."""
 
 
 def even_polynomial(kernel: Kernel) -> NDArray[np.float32]:
@@ -67,7 +68,7 @@ def fourier_on_gpu(sinograms: Array, plan: Plan) -> Array:
     factors, views = _sorted_views(xp, plan)
     pixels = _Pixels(xp, plan, n_cols)
     bytes_per_slice = 32 * n_theta * plan.polar.length // 2 + 24 * plan.n**2
-    groups_at_once = max(1, WORKING_BYTES // (SLICES * bytes_per_slice))
+    groups_at_once = max(1, gpu_bytes(WORKING_SHARE) // (SLICES * bytes_per_slice))
     for rows in blocks(n_rows, SLICES * groups_at_once):
         spectra = _spectra(sinograms[rows.slice], factors, plan)
         volume[rows.slice] = pixels.of(_spread(spectra, views, plan), len(rows))

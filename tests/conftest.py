@@ -70,13 +70,14 @@ def cupy_twin():
     """A CuPy whose arrays lie on the host, in the place of the real one while a test runs."""
     import array_api_compat
 
-    from xelith.arrays import kernels
+    from xelith.arrays import gpu, kernels
 
     def leave(names):
         for name in names:
             sys.modules.pop(name, None)
         vars(array_api_compat).pop("cupy", None)
         kernels._compiled.cache_clear()
+        gpu._opened.cache_clear()
 
     def loaded():
         return {name: module for name, module in sys.modules.items() if name.split(".")[0] in ("cupy", "cupyx")} | {

@@ -51,5 +51,5 @@ def test_little_memory_gives_the_same(device, monkeypatch):
     sinograms = device.asarray(np.random.default_rng(0).normal(size=(19, 12, 20)))
     theta = np.arange(12) * np.pi / 12
     whole = fourier_fbp(sinograms, theta, centre_px=9.5, voxel_um=1.0)
-    monkeypatch.setattr(fourier_cuda, "WORKING_BYTES", 1)
+    monkeypatch.setattr(fourier_cuda, "WORKING_SHARE", 0.0)
     np.testing.assert_array_equal(to_host(fourier_fbp(sinograms, theta, centre_px=9.5, voxel_um=1.0)), to_host(whole))

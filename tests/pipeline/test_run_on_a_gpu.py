@@ -1,0 +1,84 @@
+"""A run on a GPU, or on the twin of one, gives what it gives on the host."""
+
+import numpy as np
+import pytest
+
+from xelith.arrays import open_device
+from xelith.pipeline import steps
+from xelith.pipeline.compute import Compute
+from xelith.pipeline.config import Region
+from xelith.pipeline.engine import reconstruct
+from xelith.pipeline.job import Job
+from xelith.pipeline.ledger import Ledger
+from xelith.pipeline.selection import select
+from xelith.pipeline.store import open_level
+from xelith.scans.geometry import ConeBeam, ParallelBeam
+from xelith.scans.scan import Scan
+
+N_THETA, N_ROWS, N_COLS = 40, 9, 48
+PARALLEL = (
+    steps.FlatField(air_columns=(0, 4)),
+    steps.Zingers(),
+    steps.GlareFloor(share=0.01),
+    steps.Deblur(sigma_px=0.5),
+    steps.Rings(method="all", size=5),
+    steps.Truncation(outer_diameter_mm=0.6, mu_per_cm=2.0),
+)
+CHAINS = {
+    "fourier": (ParallelBeam(10.0, 23.2), (*PARALLEL, steps.FourierFbp())),
+    "direct": (ParallelBeam(10.0, 23.2), (*PARALLEL, steps.Fbp())),
+    "cone": (ConeBeam(20.0, 50.0, 100.0, 23.2), (steps.FlatField(), steps.Zingers(), steps.Rings(), steps.Fdk())),
+}
+
+
+def noisy_scan(geometry) -> Scan:
+    """Counts behind a cylinder, with noise and zingers, and flats before and after."""
+    rng = np.random.default_rng(0)
+    chord = 2 * np.sqrt(np.clip(18.0**2 - (np.arange(N_COLS) - 23.2) ** 2, 0, None)) * 10e-4
+    counts = rng.poisson(9e3 * np.exp(-20 * chord), (N_THETA, N_ROWS, N_COLS)) + 100.0
+    counts[rng.random(counts.shape) < 1e-3] *= 5
+    turn = 2 * np.pi if isinstance(geometry, ConeBeam) else np.pi
+    return Scan(
+        counts.astype(np.float32),
+        rng.poisson(9e3, (4, N_ROWS, N_COLS)).astype(np.float32) + 100,
+        np.full((2, N_ROWS, N_COLS), 100, np.float32),
+        np.arange(N_THETA) * turn / N_THETA,
+        geometry=geometry,
+        flat_positions=np.array([0, 0, N_THETA, N_THETA]),
+    )
+
+
+def reconstructed(folder, geometry, chain, device):
+    scan = noisy_scan(geometry)
+    folder.mkdir()
+    job = Job("main", scan, select(scan.shape, Region()), chain, folder, Compute(device=device, memory_gib=0.25))
+    done = reconstruct(job, Ledger(folder / "ledger.jsonl"), "mark")
+    return open_level(done.image)[:], done
+
+
+@pytest.mark.parametrize("case", CHAINS)
+def test_a_run_gives_the_same_on_a_gpu(device, tmp_path, case):
+    geometry, chain = CHAINS[case]
+    here, on_host = reconstructed(tmp_path / "host", geometry, chain, "cpu")
+    there, on_gpu = reconstructed(tmp_path / "gpu", geometry, chain, "gpu")
+    assert abs(here).max() > 5
+    error = there - here
+    assert np.sqrt((error**2).mean()) < 1e-4 * np.sqrt((here**2).mean())  # the parity that the project promises
+    assert on_gpu.repaired == on_host.repaired
+    assert on_gpu.repaired["zingers"] > 5
+    np.testing.assert_allclose(
+        on_gpu.mean_transmission, on_host.mean_transmission, rtol=1e-5
+    )  # sums in single precision
+
+
+def test_auto_takes_the_gpu_that_is_there(device, tmp_path, caplog):
+    caplog.set_level("INFO")
+    reconstructed(tmp_path / "run", *CHAINS["fourier"], "auto")
+    assert f"scan main is worked on by {open_device('gpu').name}" in caplog.text
+
+
+def test_a_gpu_that_is_not_there_is_said_before_anything_is_read(cupy_twin, monkeypatch, tmp_path):
+    monkeypatch.setattr(cupy_twin.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="compute.device is gpu, and CuPy sees no CUDA device"):
+        reconstructed(tmp_path / "run", *CHAINS["fourier"], "gpu")
+    assert not list((tmp_path / "run").iterdir())
