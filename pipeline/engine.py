@@ -19,7 +19,8 @@ from ..arrays import Block, blocks, open_device
 from ..arrays.gpu import Host
 from ..scans.geometry import ConeBeam
 from .axis import Axis, find_axis
-from .chain import extended, open_fields
+from .chain import extended
+from .fields import open_fields
 from .job import Job, Reconstructed, check_job
 from .ledger import Ledger, fingerprint
 from .steps import Centre, FlatField, Layout, Step, Truncation

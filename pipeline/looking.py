@@ -136,7 +136,8 @@ def read_rows(scan: Scan, *, n_rows: int = CENTRE_ROWS) -> np.ndarray[Any, np.dt
     (n_theta, n_rows, n_cols) array of float32
         Dimensionless.
     """
-    from .chain import correct_block, open_fields
+    from .chain import correct_block
+    from .fields import open_fields
     from .steps import FlatField
 
     if not scan.is_line_integral and scan.flats is None:

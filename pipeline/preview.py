@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from .axis import Axis, find_axis
-from .chain import correct_block, open_fields, reconstruct_slab
+from .chain import correct_block, reconstruct_slab
 from .config import Config
+from .fields import open_fields
 from .job import Job, check_job
 from .known_steps import hardening_map, jig_integral, known_chain
 from .opening import Opened, region_of

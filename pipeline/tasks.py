@@ -22,7 +22,6 @@ from ..scans.geometry import ConeBeam
 from ..scans.scan import Frames
 from .chain import (
     Corrected,
-    Fields,
     correct_block,
     halo_views,
     reconstruct_cone_slab,
@@ -30,6 +29,7 @@ from .chain import (
     rows_of_slab,
 )
 from .checksums import chunk_sums
+from .fields import Fields
 from .selection import Selection
 from .steps import Step
 from .store import ImageLayout, write_slab

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from xelith.materials import MATERIALS, tube
-from xelith.pipeline.chain import correct_block, halo_views, open_fields, reconstruct_slab
+from xelith.pipeline.chain import correct_block, halo_views, reconstruct_slab
 from xelith.pipeline.config import Cell, Config, Region, ScanEntry, Source
+from xelith.pipeline.fields import open_fields
 from xelith.pipeline.known_steps import hardening_map, known_chain
 from xelith.pipeline.selection import select
 from xelith.pipeline.steps import (

@@ -147,7 +147,7 @@ def test_a_key_that_stands_twice_is_refused(tmp_path):
             "sample: A\ncell: {casing: {formula: peek, density_g_cm3: 1.3}}",
             "'peek' is no chemical formula",
         ),
-        ("sample: A", "sample: A\ncompute: {device: gpu}", "device: Input should be 'auto' or 'cpu'"),
+        ("sample: A", "sample: A\ncompute: {device: tpu}", "device: Input should be 'auto', 'cpu' or 'gpu'"),
     ],
 )
 def test_what_cannot_be_run_is_refused_before_anything_is_read(tmp_path, old, new, message):
