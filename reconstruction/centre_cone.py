@@ -7,6 +7,7 @@ from scipy.ndimage import gaussian_filter1d
 from ..arrays import Array
 from ..scans.geometry import ConeBeam
 from .centre import CLEAR, DISTINCT, SHARP_GAIN, STRUCTURE, Candidate, Centre, Verdict, agreement_px, checked_search
+from .centre_matches import Match
 from .centre_overlap import CLEAR_LEAD, DETAIL_SHARES, peak_of, whole_range
 from .centre_overlap import STILL as STILL_SHARE
 from .centre_sharpness import BLUR, blur
@@ -67,9 +68,10 @@ def find_cone_centre(
     if views.full_turn and search_px is None:
         low, high = whole_range(projections.shape[2])
     pixels = geometry.source_detector_mm * 1000 / geometry.pixel_um
-    matches = [_match(views, pixels / views.bin_px, low, high, share) for share in DETAIL_SHARES]
-    matches.sort(key=lambda found: -found[0].score)
-    (best, best_end), (other, other_end) = matches
+    matches = [conjugate_match(views, pixels / views.bin_px, low, high, share) for share in DETAIL_SHARES]
+    matches.sort(key=lambda match: -match.lead)
+    best, other = (Candidate(match.centre_px, match.lead, match.method) for match in matches)
+    best_end, other_end = (match.beyond for match in matches)
     tolerance = agreement_px(projections.shape[2])
     is_still = views.moving < STRUCTURE
     if is_still and (best.score < DISTINCT or abs(best.centre_px - other.centre_px) > tolerance / 2):
@@ -122,15 +124,32 @@ def _middle_rows(shape: tuple[int, ...], geometry: ConeBeam) -> slice:
     return slice(int(near[0]), int(near[-1]) + 1)
 
 
-def _match(views: Views, pixels: float, low: float, high: float, share: int) -> tuple[Candidate, bool]:
-    """Compare conjugate rays at one scale of detail; tell whether the range does not hold the centre."""
+def conjugate_match(views: Views, pixels: float, low: float, high: float, share: int) -> Match:
+    """Compare conjugate rays at one scale of detail.
+
+    Parameters
+    ----------
+    views : Views
+        Prepared views of a fan.
+    pixels : float
+        Distance from source to detector, in binned columns.
+    low, high : float
+        Range of centres, in columns.
+    share : int
+        Detail below this part of the detector's width is compared.
+
+    Returns
+    -------
+    Match
+        `beyond` where the range does not hold the centre.
+    """
     scale = max(3.0, views.sinograms.shape[-1] / share)
     fine = detail(views.sinograms, scale, fade_edges=False)
     if views.moving > STILL_SHARE:
         fine = fine - np.mean(fine, axis=1, keepdims=True)  # what stands still matches itself anywhere
     agreement = conjugate_agreement(even_fan(fine, views, pixels))
     centre, lead, at_end = peak_of(views, agreement, low, high, scale)
-    return Candidate(centre, lead, f"conjugate rays, detail below 1/{share} of the width"), at_end
+    return Match(f"conjugate rays, detail below 1/{share} of the width", centre, lead, at_end, lead >= CLEAR_LEAD)
 
 
 def cone_slices(

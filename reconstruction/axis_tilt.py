@@ -1,0 +1,259 @@
+"""An axis that leans against the detector's columns: measured from the centre of several rows, and set upright."""
+
+import importlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..arrays import Array, array_namespace
+from ..scans.geometry import ConeBeam
+from .centre_cone import conjugate_match
+from .centre_matches import mirror_matches
+from .centre_overlap import overlap_matches
+from .centre_views import prepare_views
+
+MOST_TILT_DEG = 5.0
+LEAST_BANDS = 4
+LEAST_LEAD = 0.35  # of a row's centre over any other
+SIGNIFICANT = 5.0  # standard deviations of the slope
+FLOOR_PX = 0.02  # scatter of a row's centre that is never undercut
+MATTERS_PX = 0.25  # shift at the edge of the view below which nothing is gained by resampling
+SPLINE_REACH = 12  # rows that a cubic spline still feels above 1e-6
+
+TiltVerdict = Literal["measured", "negligible", "not-measured"]
+
+
+@dataclass(frozen=True)
+class Band:
+    """Some rows that lie together.
+
+    Parameters
+    ----------
+    row_px : float
+        Their mean place on the detector, as a pixel-centre index.
+    projections : (n_theta, n, n_cols) array
+        Line integrals, dimensionless.
+    """
+
+    row_px: float
+    projections: Array
+
+
+@dataclass(frozen=True)
+class Tilt:
+    """How the axis leans in the plane of the detector.
+
+    Parameters
+    ----------
+    tilt_rad : float
+        Turn of the detector about the beam, in rad, positive if the columns' way turns towards the rows' way:
+        the axis then lies tan(tilt) columns higher for every row. 0 where it was not measured.
+    std_rad : float or None
+        Its standard deviation, in rad.
+    verdict : {"measured", "negligible", "not-measured"}
+        "negligible": within its error, or less than a quarter of a pixel across the view.
+    rows_px, centres_px : tuple of float
+        The centre of each row that shows one, on which the tilt rests.
+    """
+
+    tilt_rad: float
+    std_rad: float | None
+    verdict: TiltVerdict
+    rows_px: tuple[float, ...] = ()
+    centres_px: tuple[float, ...] = ()
+
+
+def find_tilt(
+    bands: Sequence[Band],
+    theta: ArrayLike,
+    *,
+    centre_px: float,
+    n_rows: int,
+    geometry: ConeBeam | None = None,
+) -> Tilt:
+    """Measure how the axis leans from the centres of rows at several heights.
+
+    Each band is matched with its mirrored opposite views (see `find_centre`, `find_cone_centre`) near a line
+    through the known centre. The slope is the median of the slopes of all pairs of bands [1]_; rows about which
+    nothing stands out are left out.
+
+    Parameters
+    ----------
+    bands : sequence of Band
+        Rows at several heights.
+    theta : (n_theta,) array
+        Angles in rad.
+    centre_px : float
+        Column of the axis in the middle row, as found before.
+    n_rows : int
+        Rows of the detector.
+    geometry : ConeBeam, optional
+        The beam, where it is a cone.
+
+    Returns
+    -------
+    Tilt
+        With the centre of each row that was used.
+
+    References
+    ----------
+    .. [1] Sen, Estimates of the regression coefficient based on Kendall's tau, J. Am. Stat. Assoc. 63 (1968) 1379.
+    """
+    angles = np.asarray(theta, dtype=np.float64)
+    middle = (n_rows - 1) / 2
+    found = []
+    for band in bands:
+        reach = 4.0 + math.tan(math.radians(MOST_TILT_DEG)) * abs(band.row_px - middle)
+        centre = _centre_of(band, angles, centre_px - reach, centre_px + reach, geometry)
+        if centre is not None:
+            found.append((band.row_px, centre))
+    if len(found) < LEAST_BANDS:
+        return Tilt(0.0, None, "not-measured", *_columns(found))
+    rows, centres = np.array(found).T
+    i, j = np.triu_indices(rows.size, 1)
+    far = np.abs(rows[j] - rows[i]) >= 0.25 * np.ptp(rows)
+    slope = float(np.median((centres[j] - centres[i])[far] / (rows[j] - rows[i])[far]))
+    off = centres - slope * rows
+    scatter = max(1.4826 * float(np.median(np.abs(off - np.median(off)))), FLOOR_PX)
+    std = 1.25 * scatter / math.sqrt(float(np.sum((rows - rows.mean()) ** 2)))  # 1.25: of a median
+    tilt, n_columns = math.atan(slope), bands[0].projections.shape[2]
+    matters = abs(slope) * max(n_rows, n_columns) / 2 >= MATTERS_PX
+    clear = abs(slope) > SIGNIFICANT * std and scatter < 0.5
+    verdict: TiltVerdict = "measured" if matters and clear else "negligible"
+    if scatter >= 0.5 or abs(math.degrees(tilt)) > MOST_TILT_DEG:
+        verdict = "not-measured"
+    return Tilt(tilt, std, verdict, *_columns(found))
+
+
+def centre_at(tilt: Tilt, row_px: float) -> float | None:
+    """Return the centre on a row, by the line through the centres of all rows.
+
+    Parameters
+    ----------
+    tilt : Tilt
+        As measured.
+    row_px : float
+        The row, as a pixel-centre index.
+
+    Returns
+    -------
+    float or None
+        Column of the axis; None where no row showed one.
+    """
+    if not tilt.rows_px:
+        return None
+    rows, centres = np.array(tilt.rows_px), np.array(tilt.centres_px)
+    return float(np.median(centres + math.tan(tilt.tilt_rad) * (row_px - rows)))
+
+
+def rows_needed(rows: tuple[int, int], tilt_rad: float, *, centre_px: float, shape: tuple[int, int]) -> tuple[int, int]:
+    """Return the rows of the detector that some rows of an upright one need.
+
+    Parameters
+    ----------
+    rows : (int, int)
+        Half-open range of rows on the upright detector.
+    tilt_rad : float
+        Turn of the detector, in rad.
+    centre_px : float
+        Column of the axis in the middle row.
+    shape : (int, int)
+        Rows and columns of the detector.
+
+    Returns
+    -------
+    (int, int)
+        Half-open range of rows.
+    """
+    n_rows, n_columns = shape
+    swing = abs(math.sin(tilt_rad)) * max(centre_px, n_columns - 1 - centre_px)
+    lean = (1 - math.cos(tilt_rad)) * n_rows
+    margin = math.ceil(swing + lean) + SPLINE_REACH
+    return max(rows[0] - margin, 0), min(rows[1] + margin, n_rows)
+
+
+def set_upright(
+    projections: Array, tilt_rad: float, *, centre_px: float, row_px: float, rows: tuple[int, int], first_row: int = 0
+) -> Array:
+    """Resample projections of parallel rays so that the axis runs along their columns, by cubic splines.
+
+    Parameters
+    ----------
+    projections : (n_theta, n_rows, n_cols) array of float32
+        Line integrals, rows `first_row` and on of the detector; edge pixels are repeated beyond the edges.
+    tilt_rad : float
+        Turn of the detector, in rad, as in `Tilt`.
+    centre_px, row_px : float
+        A place on the axis, which stays where it is: column, and row of the whole detector.
+    rows : (int, int)
+        Rows wanted, half-open, of the whole detector.
+    first_row : int
+        Row that comes first in `projections`.
+
+    Returns
+    -------
+    (n_theta, rows, n_cols) array of float32
+        Line integrals with the axis on column `centre_px` in every row.
+    """
+    xp = array_namespace(projections)
+    library = "cupyx.scipy.ndimage" if xp.__name__.endswith("cupy") else "scipy.ndimage"
+    ndimage = importlib.import_module(library)
+    v = (xp.arange(*rows, dtype=xp.float64) - row_px)[:, None]
+    u = (xp.arange(projections.shape[2], dtype=xp.float64) - centre_px)[None, :]
+    cosine, sine = math.cos(tilt_rad), math.sin(tilt_rad)
+    places = xp.stack([row_px - u * sine + v * cosine - first_row, centre_px + u * cosine + v * sine])
+    result = xp.empty((projections.shape[0], *places.shape[1:]), dtype=xp.float32)
+    for view in range(projections.shape[0]):
+        result[view] = ndimage.map_coordinates(projections[view], places, order=3, mode="nearest")
+    return result
+
+
+def _centre_of(
+    band: Band, theta: NDArray[np.float64], low: float, high: float, geometry: ConeBeam | None
+) -> float | None:
+    """Mean of the centres that both scales of detail show, weighed by their lead; None where none stands out."""
+    n_columns = band.projections.shape[2]
+    low, high = max(low, 1.0), min(high, n_columns - 2.0)
+    if high - low < 2:
+        return None
+    if geometry is not None:
+        views = prepare_views(band.projections, theta * geometry.direction)
+        pixels = geometry.source_detector_mm * 1000 / float(geometry.pixel_um or 1.0) / views.bin_px
+        matches = [conjugate_match(views, pixels, low, high, share) for share in (32, 16)]
+    else:
+        views = prepare_views(band.projections, theta)
+        matches = overlap_matches(views, low, high) if views.full_turn else mirror_matches(views, low, high)[:2]
+    good = [m for m in matches if m.lead >= LEAST_LEAD and low + 0.5 < m.centre_px < high - 0.5]
+    if not good:
+        return None
+    return float(np.average([m.centre_px for m in good], weights=[m.lead for m in good]))
+
+
+def _columns(found: Sequence[tuple[float, float]]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    return tuple(row for row, _ in found), tuple(centre for _, centre in found)
+
+
+def scaled(tilt: Tilt, bin_px: int, *, first_row: int = 0, first_column: int = 0) -> Tilt:
+    """Return a tilt whose rows and columns count the pixels of a larger, unbinned detector.
+
+    Parameters
+    ----------
+    tilt : Tilt
+        As measured on a part of the detector.
+    bin_px : int
+        Pixels in one pixel of that part.
+    first_row, first_column : int
+        Where the part starts.
+
+    Returns
+    -------
+    Tilt
+        The same angle.
+    """
+    rows = tuple((row + 0.5) * bin_px - 0.5 + first_row for row in tilt.rows_px)
+    centres = tuple((centre + 0.5) * bin_px - 0.5 + first_column for centre in tilt.centres_px)
+    return replace(tilt, rows_px=rows, centres_px=centres)
