@@ -99,6 +99,9 @@ class Optics:
         Share of all light that scintillator and lens spread evenly over the frame; dimensionless.
     roll_deg : float
         Turn of the rotation axis against the detector's columns about the beam, in degrees.
+    pitch_deg : float
+        Lean of the rotation axis along the beam, in degrees: rays climb along z as they cross the cell. For
+        parallel beams.
     jig_gas_mm : float
         Path through the scan's gas outside the tubes (the jig) in mm.
     flats_in_jig : bool
@@ -115,6 +118,7 @@ class Optics:
     scatter: float = 0.0
     glare: float = 0.0
     roll_deg: float = 0.0
+    pitch_deg: float = 0.0
     jig_gas_mm: float = 0.0
     flats_in_jig: bool = False
 
@@ -125,8 +129,10 @@ class Optics:
                 raise ValueError(f"{name} of the optics is {getattr(self, name)}; give 0 or more")
         if self.scatter >= 1 or self.glare >= 1:
             raise ValueError(f"scatter is {self.scatter} and glare {self.glare}; give shares below 1")
-        if not abs(self.roll_deg) < 45:
-            raise ValueError(f"the axis is rolled by {self.roll_deg} degrees; give less than 45")
+        if not max(abs(self.roll_deg), abs(self.pitch_deg)) < 45:
+            raise ValueError(
+                f"the axis is rolled by {self.roll_deg} and pitched by {self.pitch_deg} degrees; give less than 45"
+            )
 
 
 @dataclass(frozen=True)
@@ -223,6 +229,11 @@ class Acquisition:
                 f"{self.n_darks} darks and {self.rays_per_pixel} rays per pixel; give at least 1 of each, and 0 "
                 "or more late flats"
             )
+        if self.cone is not None and self.optics.pitch_deg != 0:
+            raise ValueError(
+                f"the axis is pitched by {self.optics.pitch_deg} degrees in a cone beam; a lean along the beam is "
+                "simulated for parallel beams: give 0"
+            )
         if not self.photons > 0:
             raise ValueError(f"the open beam has {self.photons} photons per pixel; give more than 0")
         if not 0 < abs(self.range_deg) <= 360:
@@ -232,6 +243,11 @@ class Acquisition:
     def theta(self) -> NDArray[np.float64]:
         """(n_views,) angles in rad."""
         return np.deg2rad(self.range_deg) * np.arange(self.n_views) / self.n_views
+
+    @property
+    def climbs(self) -> bool:
+        """True if rays do not stay in the slice they enter."""
+        return self.cone is not None or self.optics.pitch_deg != 0
 
     @property
     def axis_px(self) -> float:

@@ -6,10 +6,10 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ..materials import Absorber, Phase
+from .slabs import Labels, Workpiece, count_voxels
 from .tissues import Fill, Site, Tissue
 
 
@@ -40,7 +40,7 @@ class Cell:
 
     Parameters
     ----------
-    labels : (n_z, n, n) array of uint8
+    labels : (n_z, n, n) array of uint8, or PackedLabels
         Index into `tissues`; z grows away from the collector, the tube's axis passes through index (n - 1) / 2
         of y and x. Voxels outside the inner tube hold what the nearest inside would, and are not part of the cell.
     tissues : tuple of Tissue
@@ -62,7 +62,7 @@ class Cell:
         If the labels do not cover the tube, name no tissue, or the rings do not grow.
     """
 
-    labels: NDArray[np.uint8]
+    labels: Labels
     tissues: tuple[Tissue, ...]
     voxel_um: float
     radius_um: float
@@ -121,9 +121,22 @@ class Cell:
         float
             Volume in µm^3.
         """
-        counts = self.voxel_counts()
-        shares = [tissue.lithium_share if site is None or tissue.site is site else 0.0 for tissue in self.tissues]
-        return float(counts @ np.array(shares)) * self.voxel_um**3
+        volumes = self.lithium_by_site()
+        return sum(volumes.values()) if site is None else volumes[site]
+
+    def lithium_by_site(self) -> dict[Site, float]:
+        """Return the volume of lithium metal at each place, counted voxel by voxel.
+
+        Returns
+        -------
+        dict of Site to float
+            Volumes in µm^3.
+        """
+        volumes = dict.fromkeys(Site, 0.0)
+        for tissue, count in zip(self.tissues, self.voxel_counts(), strict=True):
+            if tissue.site is not None:
+                volumes[tissue.site] += float(count) * tissue.lithium_share * self.voxel_um**3
+        return volumes
 
     def voxel_counts(self) -> NDArray[np.int64]:
         """Return how many voxels of the tube hold each tissue.
@@ -143,39 +156,9 @@ class Cell:
         (n_z, n_tissues) array of int64
             Counts in the order of `tissues`.
         """
-        return count_voxels(self.labels, self.inside, len(self.tissues))
-
-
-def count_voxels(labels: NDArray[np.uint8], inside: NDArray[np.bool_], n_labels: int) -> NDArray[np.int64]:
-    """Count the labels of some columns, slice by slice, without a copy.
-
-    Parameters
-    ----------
-    labels : (n_z, n, n) array of uint8
-        Labels, below `n_labels`.
-    inside : (n, n) array of bool
-        Columns that count.
-    n_labels : int
-        Labels to count.
-
-    Returns
-    -------
-    (n_z, n_labels) array of int64
-        Voxels of each label in each slice.
-    """
-    counts = np.zeros((labels.shape[0], n_labels), dtype=np.int64)
-    _count(labels, inside, counts)
-    return counts
-
-
-@njit(nogil=True, cache=True)
-def _count(labels, inside, counts):  # type: ignore[no-untyped-def]
-    """Add every voxel of the columns inside to the count of its slice and label."""
-    for y in range(inside.shape[0]):
-        for x in range(inside.shape[1]):
-            if inside[y, x]:
-                for z in range(labels.shape[0]):
-                    counts[z, labels[z, y, x]] += 1
+        inside = self.inside
+        parts = [count_voxels(part, inside, len(self.tissues)) for _, part in Workpiece(self.labels, inside).read()]
+        return np.concatenate(parts)
 
 
 def disc(n: int, radius_px: float) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Path lengths of a cone beam through the labels of a cell.
+"""Path lengths of rays that climb, in a cone beam or along a leaning axis, through the labels of a cell.
 
 Seen from above, the rays to one column of the detector are one line; they climb at different slopes. So each
 column steps through the grid once, as in a parallel beam, and at each step every row reads the label at its own
@@ -71,7 +71,7 @@ def cone_path_lengths(
     radius: float,
     climbs: NDArray[np.float64],
     *,
-    source_z: float,
+    heights: NDArray[np.float64],
     channels: NDArray[np.int64],
     n_channels: int,
 ) -> NDArray[np.float32]:
@@ -87,8 +87,8 @@ def cone_path_lengths(
         Radius of the tube in voxels.
     climbs : (n_cols, n_rows) array of float64
         Rise of each ray along z for each step along its line, dimensionless.
-    source_z : float
-        Height of the source over the lower edge of the lowest slice, in voxels.
+    heights : (n_rows,) array of float64
+        Height of each row's rays where they start, over the lower edge of the lowest slice, in voxels.
     channels : (256,) array of int64
         Channel of each label; `n_channels` and more are left out.
     n_channels : int
@@ -109,7 +109,7 @@ def cone_path_lengths(
         lines.sources,
         radius,
         climbs.astype(np.float32),
-        np.float32(source_z),
+        heights.astype(np.float32),
         wanted,
         paths,
     )
@@ -117,7 +117,7 @@ def cone_path_lengths(
 
 
 @njit(nogil=True, cache=True, error_model="numpy", boundscheck=False)
-def _project(labels, coses, sines, distances, sources, radius, climbs, source_z, channels, paths):  # type: ignore[no-untyped-def]
+def _project(labels, coses, sines, distances, sources, radius, climbs, heights, channels, paths):  # type: ignore[no-untyped-def]
     """Add the path, seen from above, of every ray in every channel to `paths`, (n_cols, n_channels, n_rows)."""
     n, n_z = labels.shape[0], labels.shape[2]
     middle = 0.5 * (n - 1)
@@ -148,7 +148,7 @@ def _project(labels, coses, sines, distances, sources, radius, climbs, source_z,
                 left, right = labels[step, index], labels[step, index + 1]
             travelled = np.float32(t - sources[column])
             for row in range(climbs.shape[1]):
-                height = source_z + climbs[column, row] * travelled
+                height = heights[row] + climbs[column, row] * travelled
                 k = min(max(int(np.floor(height)), 0), n_z - 1)
                 paths[column, channels[left[k]], row] += near
                 paths[column, channels[right[k]], row] += far

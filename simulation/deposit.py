@@ -5,9 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from ..materials import lithium
+
+PARTS = 4096
+"""Parts of a voxel in which heights are counted."""
 
 
 def lithium_voxels(areal_capacity_mah_per_cm2: float, columns: int, voxel_um: float) -> int:
@@ -74,18 +76,30 @@ def film_columns(
     heights = relief[bearing]
     if heights.size == 0:
         raise ValueError("no column of the electrode may hold film; leave some of it free of bare spots")
-    mean = voxels / heights.size
-    low, high = mean - heights.max() - 1.0, mean - heights.min() + 1.0
-    shift = brentq(lambda s: np.maximum(heights + s, 0).sum() - voxels, low, high, xtol=1e-12, maxiter=200)
-    exact = np.where(where, np.maximum(relief + shift, 0), 0.0)
-    whole = np.floor(exact).astype(np.int64)
+    fixed = np.rint(relief * PARTS).astype(np.int64)
+    shift = _shift(fixed[bearing], voxels * PARTS)
+    exact = np.where(where, np.maximum(fixed + shift, 0), 0)
+    whole = exact // PARTS
     missing = voxels - int(whole[bearing].sum())
     index = np.flatnonzero(bearing)
-    remainder = (exact - whole).ravel()[index]
-    # A stable sort breaks ties by place, so that the result does not depend on the machine.
+    remainder = (exact % PARTS).ravel()[index]
+    # A stable sort breaks ties by place; all numbers are whole, so that the result does not depend on the machine.
     dealt = index[np.argsort(-remainder, kind="stable")[:missing]]
     whole.ravel()[dealt] += 1
     return whole
+
+
+def _shift(heights: NDArray[np.int64], volume: int) -> int:
+    """Return the largest shift with which the positive part of some heights adds up to a volume at most."""
+    mean = volume // heights.size
+    low, high = mean - int(heights.max()) - 1, mean - int(heights.min()) + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if int(np.maximum(heights + middle, 0).sum()) <= volume:
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 def split_voxels(total: int, shares: Mapping[str, float]) -> dict[str, int]:
@@ -111,47 +125,54 @@ def split_voxels(total: int, shares: Mapping[str, float]) -> dict[str, int]:
     return whole
 
 
-def stack_layers(heights: list[NDArray[np.int64]], codes: list[int], n_z: int, *, fill: int) -> NDArray[np.uint8]:
-    """Return labels of layers lying on each other, column by column from z = 0 up.
+def tops_of(heights: list[NDArray[np.int64]], n_z: int) -> NDArray[np.int32]:
+    """Return the tops of layers that lie on each other, column by column from z = 0 up.
 
     Parameters
     ----------
     heights : list of (n, n) array of int64
         Height of each layer in voxels, not negative.
-    codes : list of int
-        Label of each layer.
     n_z : int
-        Slices of the result.
-    fill : int
-        Label above the last layer.
+        Slices of the cell.
 
     Returns
     -------
-    (n_z, n, n) array of uint8
-        Labels, in memory with z running fastest, as the projector reads them.
+    (n_layers, n, n) array of int32
+        Slice one past the last of each layer.
 
     Raises
     ------
     ValueError
         If a height is negative or the layers are higher than the cell.
     """
-    for height, code in zip(heights, codes, strict=True):
+    for layer, height in enumerate(heights):
         if height.min() < 0:
-            raise ValueError(f"layer {code} is {height.min()} voxels thick in places; give layers of 0 or more")
-    tops = np.cumsum(heights, axis=0)
+            raise ValueError(f"layer {layer} is {height.min()} voxels thick in places; give layers of 0 or more")
+    tops = np.cumsum(heights, axis=0, dtype=np.int32)
     if tops[-1].max() > n_z:
         raise ValueError(f"the layers are up to {tops[-1].max()} voxels high, the cell {n_z}; give a taller cell")
-    labels = np.full((*tops.shape[1:], n_z), fill, dtype=np.uint8)
-    _fill_columns(labels, tops, np.array(codes, dtype=np.uint8))
-    return np.moveaxis(labels, 2, 0)
+    return tops
 
 
 @njit(nogil=True, cache=True)
-def _fill_columns(labels, tops, codes):  # type: ignore[no-untyped-def]
-    """Write each layer into each column, from the top of the one below to its own."""
-    for y in range(labels.shape[0]):
-        for x in range(labels.shape[1]):
-            bottom = 0
-            for layer in range(codes.shape[0]):
-                labels[y, x, bottom : tops[layer, y, x]] = codes[layer]
-                bottom = tops[layer, y, x]
+def fill_layers(labels, start, tops, codes):  # type: ignore[no-untyped-def]
+    """Write layers into slices of a cell, in place.
+
+    Parameters
+    ----------
+    labels : (n_slices, n, n) array of uint8
+        Slices of a cell.
+    start : int
+        Which slice comes first.
+    tops : (n_layers, n, n) array of int32
+        Top of each layer, as `tops_of` returns them.
+    codes : (n_layers + 1,) array of uint8
+        Label of each layer, and of what lies above the last.
+    """
+    for z in range(labels.shape[0]):
+        for y in range(labels.shape[1]):
+            for x in range(labels.shape[2]):
+                layer = 0
+                while layer < tops.shape[0] and z + start >= tops[layer, y, x]:
+                    layer += 1
+                labels[z, y, x] = codes[layer]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .morphology import gaussian_field
+from .fields import gaussian_field
 from .noise import poisson_counts, stream
 
 _PATTERN, _FLAT, _DARK, _VIEW, _BEAM = range(5)

@@ -1,124 +1,264 @@
-"""Bodies inside a layer, in whole voxels: masses, clusters, filaments, voids and cracks."""
+"""Bodies inside a layer, in whole voxels and slab by slab: masses, clusters, filaments, voids and cracks."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-from .cell import count_voxels
-from .morphology import ball_offsets, carve_ellipsoid, points_in_disc, random_rotation
+from .slabs import Workpiece
+
+STEPS = 1024
+"""Ranks within a score of 1."""
+
+LOWEST, HIGHEST = -64, 1024
+"""Range of scores that are ranked; scores beyond it are ranked as its ends."""
+
+TAKEN = 254
+"""Label of voxels that a body would take, while bodies are counted."""
+
+UNLIMITED = np.iinfo(np.int64).max
+"""Quota of a body that is carved whole."""
+
+Score = Callable[[int, int], NDArray[np.float32]]
+"""Returns the score of the voxels of slices [start, stop), (n_slices, n, n)."""
 
 
-def take_lowest(
-    labels: NDArray[np.uint8], allowed: NDArray[np.bool_], score: NDArray[np.float32], count: int, code: int
-) -> None:
-    """Relabel exactly the `count` allowed voxels of the lowest score, in place.
+@dataclass(frozen=True, eq=False)
+class Bodies:
+    """Ellipsoids, grouped into bodies.
 
     Parameters
     ----------
-    labels : (n_z, n, n) array of uint8
+    centres : (n, 3) array of float64
+        z, y and x of their middles as voxel indices.
+    axes : (n, 3) array of float64
+        Half axes along z, y and x before the turn, in voxels, above 0.
+    turns : (n, 3, 3) array of float64
+        Rotation from each ellipsoid's axes to z, y and x.
+    groups : (n,) array of int64
+        Body that each belongs to, growing.
+    """
+
+    centres: NDArray[np.float64]
+    axes: NDArray[np.float64]
+    turns: NDArray[np.float64]
+    groups: NDArray[np.int64]
+
+    @property
+    def count(self) -> int:
+        """Number of bodies."""
+        return int(self.groups[-1]) + 1 if len(self.groups) else 0
+
+
+def balls(places: Iterable[tuple[NDArray[np.float64], float, int]]) -> Bodies:
+    """Gather balls.
+
+    Parameters
+    ----------
+    places : iterable of (centre, radius, group)
+        Voxel indices z, y, x of the middle, radius in voxels, and body.
+
+    Returns
+    -------
+    Bodies
+        Balls around whole voxels, the middle voxel always included.
+    """
+    listed = list(places)
+    radii = np.array([max(radius, 0.5) for _, radius, _ in listed], dtype=np.float64)
+    return Bodies(
+        np.array([np.rint(centre) for centre, _, _ in listed], dtype=np.float64).reshape(-1, 3),
+        np.repeat(radii[:, None] + 1e-6, 3, axis=1),
+        np.broadcast_to(np.eye(3), (len(listed), 3, 3)).copy(),
+        np.array([group for _, _, group in listed], dtype=np.int64),
+    )
+
+
+def take_lowest(
+    work: Workpiece, score: Score, *, count: int, host: int, code: int, rows: tuple[int, int] | None = None
+) -> None:
+    """Relabel exactly the `count` voxels of one tissue in the tube that have the lowest score, in place.
+
+    Parameters
+    ----------
+    work : Workpiece
         Labels of a cell.
-    allowed : (n_z, n, n) array of bool
-        Voxels that may change.
-    score : (n_z, n, n) array of float32
-        What voxels are ranked by.
+    score : callable
+        What voxels are ranked by, to a 1024th; of equals the lower slice comes first.
     count : int
         How many change, not negative.
+    host : int
+        Only voxels with this label change.
     code : int
         What they become.
+    rows : (first, end), optional
+        Only these slices change.
 
     Raises
     ------
     ValueError
-        If fewer voxels are allowed.
+        If there are fewer voxels.
     """
     if count == 0:
         return
-    values = score[allowed]
-    if values.size < count:
+    low, high = rows or (0, work.labels.shape[0])
+    ranks = np.zeros((HIGHEST - LOWEST) * STEPS, dtype=np.int64)
+    kept = {}
+    for start, labels in work.read(low, high):
+        values = score(start, start + len(labels))
+        if isinstance(work.labels, np.ndarray):
+            kept[start] = values
+        _rank(labels, work.inside, start, (low, high), values, host, ranks)
+    free = int(ranks.sum())
+    if free < count:
         raise ValueError(
-            f"{count} voxels of lithium are to lie where only {values.size} voxels are free; give less charge or "
-            "a larger host"
+            f"{count} voxels of lithium are to lie where only {free} voxels are free; give less charge or a larger host"
         )
-    limit = np.partition(values, count - 1)[count - 1]
-    chosen = values < limit
-    ties = np.flatnonzero(values == limit)  # the first in place, so that the count is exact
-    chosen[ties[: count - int(chosen.sum())]] = True
-    hit = allowed.copy()
-    hit[allowed] = chosen
-    labels[hit] = code
+    below = np.cumsum(ranks)
+    limit = int(np.searchsorted(below, count))
+    ties = count - int(below[limit] - ranks[limit])
+    for start, labels in work.slabs(low, high):
+        values = kept.pop(start) if start in kept else score(start, start + len(labels))
+        ties -= _take(labels, work.inside, start, (low, high), values, host, limit, ties, code)
 
 
-def voxels_of_balls(
-    labels: NDArray[np.uint8],
-    inside: NDArray[np.bool_],
-    balls: Iterable[tuple[NDArray[np.float64], float]],
-    *,
-    host: int,
-) -> NDArray[np.int64]:
-    """List the voxels of one tissue within some balls.
+@njit(nogil=True, cache=True, error_model="numpy")
+def _rank_of(value):  # type: ignore[no-untyped-def]
+    """Return the rank of a score."""
+    return int(min(max((value - LOWEST) * STEPS, 0.0), (HIGHEST - LOWEST) * STEPS - 1.0))
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _rank(labels, inside, start, rows, score, host, ranks):  # type: ignore[no-untyped-def]
+    """Count the voxels of each rank."""
+    for z in range(max(rows[0] - start, 0), min(rows[1] - start, labels.shape[0])):
+        for y in range(labels.shape[1]):
+            for x in range(labels.shape[2]):
+                if labels[z, y, x] == host and inside[y, x]:
+                    ranks[_rank_of(score[z, y, x])] += 1
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _take(labels, inside, start, rows, score, host, limit, ties, code):  # type: ignore[no-untyped-def]
+    """Relabel the voxels below a rank, and some of that rank; return how many of those."""
+    taken = 0
+    for z in range(max(rows[0] - start, 0), min(rows[1] - start, labels.shape[0])):
+        for y in range(labels.shape[1]):
+            for x in range(labels.shape[2]):
+                if labels[z, y, x] == host and inside[y, x]:
+                    rank = _rank_of(score[z, y, x])
+                    if rank < limit:
+                        labels[z, y, x] = code
+                    elif rank == limit and taken < ties:
+                        labels[z, y, x] = code
+                        taken += 1
+    return taken
+
+
+def carve(
+    work: Workpiece, bodies: Bodies, *, host: int, codes: NDArray[np.uint8], quotas: NDArray[np.int64] | None = None
+) -> None:
+    """Replace one tissue by others within bodies, in place; of overlapping bodies the first takes a voxel.
 
     Parameters
     ----------
-    labels : (n_z, n, n) array of uint8
+    work : Workpiece
         Labels of a cell.
-    inside : (n, n) array of bool
-        Columns that count.
-    balls : iterable of (centre, radius)
-        Voxel indices z, y, x of the middle, and radius in voxels.
+    bodies : Bodies
+        What is carved, outside the tube too.
+    host : int
+        Only voxels with this label change.
+    codes : (n_bodies,) array of uint8
+        What the voxels of each body become.
+    quotas : (n_bodies,) array of int64, optional
+        Most voxels of each body in the tube, lower slices first; None carves all whole.
+    """
+    left = np.full(bodies.count, UNLIMITED) if quotas is None else quotas.copy()
+    for start, labels, chosen in _met(bodies, work, write=True):
+        _carve(labels, work.inside, start, *chosen, host, codes, left)  # type: ignore[call-arg]
+
+
+def voxels_of(work: Workpiece, bodies: Bodies, *, host: int) -> NDArray[np.int64]:
+    """Count the voxels in the tube that each body would take, if it came after those before it.
+
+    Parameters
+    ----------
+    work : Workpiece
+        Labels of a cell; they stay.
+    bodies : Bodies
+        The bodies.
     host : int
         Only voxels with this label count.
 
     Returns
     -------
-    (n, 3) array of int64
-        z, y and x of each voxel once, in the order of the balls, from their middles out.
+    (n_bodies,) array of int64
+        Voxels of each.
     """
-    shape = np.array(labels.shape)
-    places = [np.rint(centre).astype(np.int64) + ball_offsets(radius) for centre, radius in balls]
-    place = np.concatenate([np.zeros((0, 3), dtype=np.int64), *places])
-    place = place[np.all((place >= 0) & (place < shape), axis=1)]
-    z, y, x = place.T
-    place = place[(labels[z, y, x] == host) & inside[y, x]]
-    _, first = np.unique(np.ravel_multi_index(tuple(place.T), labels.shape), return_index=True)
-    return place[np.sort(first)]
+    left = np.full(bodies.count, UNLIMITED)
+    codes = np.full(bodies.count, TAKEN, dtype=np.uint8)
+    for start, labels, chosen in _met(bodies, work, write=False):
+        _carve(labels.copy(), work.inside, start, *chosen, host, codes, left)  # type: ignore[call-arg]
+    return UNLIMITED - left
 
 
-def relabel(labels: NDArray[np.uint8], places: NDArray[np.int64], code: int) -> None:
-    """Relabel voxels, in place.
+def _met(bodies: Bodies, work: Workpiece, *, write: bool):  # type: ignore[no-untyped-def]
+    """Yield the slabs that bodies reach, with the ellipsoids that reach them."""
+    if not len(bodies.groups):
+        return
+    reach = np.sqrt(((bodies.turns * bodies.axes[:, None]) ** 2).sum(axis=2))
+    low, high = bodies.centres[:, 0] - reach[:, 0], bodies.centres[:, 0] + reach[:, 0]
+    first, last = max(int(low.min()), 0), min(int(high.max()) + 2, work.labels.shape[0])
+    for start, labels in (work.slabs if write else work.read)(first, last):
+        met = (high >= start) & (low < start + len(labels))
+        if met.any():
+            yield (
+                start,
+                labels,
+                (bodies.centres[met], bodies.axes[met], bodies.turns[met], reach[met], bodies.groups[met]),
+            )
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _carve(labels, inside, start, centres, axes, turns, reach, groups, host, codes, left):  # type: ignore[no-untyped-def]
+    """Relabel the host's voxels in each ellipsoid, z outermost; count those in the tube down from `left`."""
+    n_z, n_y, n_x = labels.shape
+    for k in range(centres.shape[0]):
+        group = groups[k]
+        for z in range(max(int(np.ceil(centres[k, 0] - reach[k, 0])) - start, 0), n_z):
+            dz = z + start - centres[k, 0]
+            if dz > reach[k, 0]:
+                break
+            for y in range(max(int(np.ceil(centres[k, 1] - reach[k, 1])), 0), n_y):
+                dy = y - centres[k, 1]
+                if dy > reach[k, 1]:
+                    break
+                for x in range(max(int(np.ceil(centres[k, 2] - reach[k, 2])), 0), n_x):
+                    dx = x - centres[k, 2]
+                    if dx > reach[k, 2]:
+                        break
+                    if labels[z, y, x] != host:
+                        continue
+                    distance = 0.0
+                    for axis in range(3):
+                        along = turns[k, 0, axis] * dz + turns[k, 1, axis] * dy + turns[k, 2, axis] * dx
+                        distance += (along / axes[k, axis]) ** 2
+                    if distance < 1.0 and (left[group] > 0 or not inside[y, x]):
+                        if inside[y, x]:
+                            left[group] -= 1
+                        labels[z, y, x] = codes[group]
+
+
+def carve_count(work: Workpiece, bodies: Bodies, *, count: int, host: int, code: int) -> None:
+    """Carve body after body until they hold a number of voxels in the tube, in place.
 
     Parameters
     ----------
-    labels : (n_z, n, n) array of uint8
+    work : Workpiece
         Labels of a cell.
-    places : (n, 3) array of int64
-        z, y and x of each voxel.
-    code : int
-        What they become.
-    """
-    z, y, x = places.T
-    labels[z, y, x] = code
-
-
-def add_balls(
-    labels: NDArray[np.uint8],
-    inside: NDArray[np.bool_],
-    balls: Iterator[tuple[NDArray[np.float64], float]],
-    *,
-    count: int,
-    host: int,
-    code: int,
-) -> None:
-    """Relabel voxels of one tissue within balls, ball after ball, until a number is reached, in place.
-
-    Parameters
-    ----------
-    labels : (n_z, n, n) array of uint8
-        Labels of a cell.
-    inside : (n, n) array of bool
-        Columns that may change.
-    balls : iterator of (centre, radius)
-        Voxel indices z, y, x of the middle, and radius in voxels; consumed until `count` is reached.
+    bodies : Bodies
+        More than enough of them.
     count : int
         Voxels to relabel.
     host : int
@@ -129,162 +269,16 @@ def add_balls(
     Raises
     ------
     ValueError
-        If the balls run out, or `count` is more than the host holds.
+        If the bodies have room for fewer.
     """
-    free = int(count_voxels(labels, inside, 256)[:, host].sum()) if count else 0
-    done = 0
-    while done < min(count, free):
-        ball = next(balls, None)
-        if ball is None:
-            break
-        places = voxels_of_balls(labels, inside, [ball], host=host)[: count - done]
-        relabel(labels, places, code)
-        done += len(places)
-    if done < count:
+    if count == 0:
+        return
+    held = voxels_of(work, bodies, host=host)
+    before = np.cumsum(held) - held
+    if held.sum() < count:
         raise ValueError(
-            f"{count} voxels of lithium are to lie in balls that have room for {done}; give less charge or a larger "
-            "host"
+            f"{count} voxels of lithium are to lie in balls that have room for {int(held.sum())}; give less charge or "
+            "a larger host"
         )
-
-
-def scattered_balls(
-    low: float, high: float, reach: float, radius: float, side: int, generator: np.random.Generator
-) -> Iterator[tuple[NDArray[np.float64], float]]:
-    """Yield balls of varied size, scattered evenly over a cylinder, without end.
-
-    Parameters
-    ----------
-    low, high : float
-        Range of z in voxels.
-    reach : float
-        Radius of the cylinder in voxels.
-    radius : float
-        Mean radius of the balls in voxels.
-    side : int
-        Voxels across the square that the cylinder stands in the middle of.
-    generator : numpy.random.Generator
-        Source of the draws.
-
-    Yields
-    ------
-    tuple of (array, float)
-        Middle as z, y, x, and radius, in voxels.
-    """
-    while True:
-        y, x = points_in_disc(1, reach, generator)[0] + (side - 1) / 2
-        yield np.array([generator.uniform(low, high), y, x]), radius * generator.uniform(0.5, 1.5)
-
-
-def filament(
-    start: NDArray[np.float64], top: float, width: float, generator: np.random.Generator
-) -> Iterator[tuple[NDArray[np.float64], float]]:
-    """Yield balls along a filament that climbs in a persistent random walk.
-
-    Parameters
-    ----------
-    start : (3,) array
-        z, y, x of its foot in voxels.
-    top : float
-        z at which it ends.
-    width : float
-        Width in voxels.
-    generator : numpy.random.Generator
-        Source of the draws.
-
-    Yields
-    ------
-    tuple of (array, float)
-        Middle as z, y, x, and radius, in voxels, every quarter of a width.
-    """
-    place, slope = start.astype(np.float64), np.zeros(2)
-    step = max(width / 4, 0.5)
-    while place[0] <= top:
-        yield place.copy(), width / 2 * generator.uniform(0.85, 1.15)
-        slope = 0.97 * slope + 0.15 * generator.standard_normal(2)
-        direction = np.array([1.0, *slope])
-        place = place + step * direction / np.linalg.norm(direction)
-
-
-def add_voids(
-    labels: NDArray[np.uint8],
-    inside: NDArray[np.bool_],
-    *,
-    share: float,
-    radius: float,
-    host: int,
-    codes: tuple[int, int],
-    closed_share: float,
-    generator: np.random.Generator,
-) -> None:
-    """Open flattened voids in a tissue until they hold a share of it, in place.
-
-    Parameters
-    ----------
-    labels : (n_z, n, n) array of uint8
-        Labels of a cell.
-    inside : (n, n) array of bool
-        Columns whose voxels count.
-    share : float
-        Share of the host to open, dimensionless.
-    radius : float
-        Mean radius in voxels.
-    host : int
-        Tissue that is opened.
-    codes : (open, closed)
-        Labels of voids that gas enters and does not enter.
-    closed_share : float
-        Share of the voids that no gas enters.
-    generator : numpy.random.Generator
-        Source of the draws.
-    """
-    counts = count_voxels(labels, inside, 256)[:, host]
-    layers = np.flatnonzero(counts)
-    if layers.size == 0:
-        return
-    wanted = share * float(counts.sum())
-    opened, side = 0, labels.shape[1]
-    balls = scattered_balls(float(layers[0]), float(layers[-1]), side / 2, radius, side, generator)
-    while opened < wanted:
-        centre, size = next(balls)
-        axes = size * np.array([0.6, *generator.uniform(0.7, 1.4, 2)])
-        code = codes[1] if generator.random() < closed_share else codes[0]
-        z, y, x = np.clip(np.rint(centre).astype(int), 0, np.array(labels.shape) - 1)
-        if labels[z, y, x] == host:
-            opened += carve_ellipsoid(labels, centre, axes, host=host, code=code)
-
-
-def add_cracks(
-    labels: NDArray[np.uint8],
-    count: int,
-    radius: float,
-    *,
-    host: int,
-    code: int,
-    generator: np.random.Generator,
-) -> None:
-    """Open flat cracks, two voxels wide, anywhere in a tissue and at any angle, in place.
-
-    Parameters
-    ----------
-    labels : (n_z, n, n) array of uint8
-        Labels of a cell.
-    count : int
-        How many.
-    radius : float
-        Mean radius in voxels.
-    host : int
-        Tissue that cracks.
-    code : int
-        Label of the cracks.
-    generator : numpy.random.Generator
-        Source of the draws.
-    """
-    everywhere = np.ones(labels.shape[1:], dtype=bool)
-    layers = np.flatnonzero(count_voxels(labels, everywhere, 256)[:, host])
-    if count == 0 or layers.size == 0:
-        return
-    side = labels.shape[1]
-    balls = scattered_balls(float(layers[0]), float(layers[-1]), side / 2, radius, side, generator)
-    for _, (centre, size) in zip(range(count), balls, strict=False):
-        axes = np.array([1.0, size, size * generator.uniform(0.5, 1.0)])
-        carve_ellipsoid(labels, centre, axes, host=host, code=code, rotation=random_rotation(generator))
+    quotas = np.clip(count - before, 0, held)
+    carve(work, bodies, host=host, codes=np.full(bodies.count, code, dtype=np.uint8), quotas=quotas)

@@ -11,6 +11,7 @@ from .cell import Cell
 from .fringes import WAVELENGTH_UM_KEV
 from .pixels import PixelWeights, pixel_weights
 from .rays import LANES, TISSUES, pack_slices
+from .slabs import Labels, PackedLabels
 from .tissues import Fill
 
 CM_PER_UM = 1e-4
@@ -53,8 +54,11 @@ class LightPath:
         How the cell is scanned.
     pose : Pose
         Where it stands.
-    labels : array of uint8
-        (n_blocks, n, n, 64) as the parallel projector reads them, or (n, n, n_z) for a cone beam.
+    labels : array of uint8 or PackedLabels
+        (n_blocks, n, n, 64) as the parallel projector reads them, or (n, n, n_z) for rays that climb; labels of
+        the cell itself where they are packed.
+    alike : (n_tissues,) array of uint8
+        First label that is made of the same as each.
     n_slices : int
         Slices of the cell.
     palettes : tuple of Palette
@@ -73,7 +77,8 @@ class LightPath:
 
     acquisition: Acquisition
     pose: Pose
-    labels: NDArray[np.uint8]
+    labels: Labels
+    alike: NDArray[np.uint8]
     n_slices: int
     palettes: tuple[Palette, ...]
     jig: NDArray[np.float64]
@@ -86,6 +91,23 @@ class LightPath:
     def open_beam(self) -> float:
         """Share of the beam that the gas outside the tubes lets through."""
         return float(np.exp(-self.jig) @ self.weights)
+
+    def block(self, index: int) -> NDArray[np.uint8]:
+        """Return 64 slices as the parallel projector reads them.
+
+        Parameters
+        ----------
+        index : int
+            Which of them.
+
+        Returns
+        -------
+        (n, n, 64) array of uint8
+            Labels, unpacked.
+        """
+        if isinstance(self.labels, PackedLabels):
+            return pack_slices(self.labels[index * LANES : (index + 1) * LANES], self.alike)[0]
+        return self.labels[index]
 
     def rows(self, shift_z_um: float) -> PixelWeights:
         """Return how the detector's rows weigh slices (parallel beam) or fine rows (cone beam).
@@ -101,7 +123,7 @@ class LightPath:
             The weights.
         """
         detector = self.acquisition.detector
-        if self.acquisition.cone is None:
+        if not self.acquisition.climbs:
             return _pixels(self.acquisition, detector.n_rows, -shift_z_um, self.n_slices, self.voxel_um)
         fine = self.acquisition.rays_per_pixel
         cell = detector.pixel_um / fine
@@ -140,12 +162,13 @@ def light_path(cell: Cell, gas: Gas, acquisition: Acquisition, pose: Pose | None
     counts = np.zeros((cell.labels.shape[0], len(alike)), dtype=np.int64)
     for code, count in zip(alike, cell.slice_counts().T, strict=True):
         counts[:, code] += count
-    height = LANES if acquisition.cone is None else len(counts)
+    height = len(counts) if acquisition.climbs else LANES
     detector, fine = acquisition.detector, acquisition.rays_per_pixel
     return LightPath(
         acquisition=acquisition,
         pose=pose,
-        labels=_packed(cell, alike, acquisition),
+        labels=_arranged(cell, alike, acquisition),
+        alike=alike,
         n_slices=len(counts),
         palettes=tuple(
             _palette(cell, gas, spectrum, counts[z : z + height].sum(axis=0)) for z in range(0, len(counts), height)
@@ -211,11 +234,11 @@ def _pixels(
     )
 
 
-def _packed(cell: Cell, alike: NDArray[np.uint8], acquisition: Acquisition) -> NDArray[np.uint8]:
-    """Arrange the labels as the projector of the beam reads them."""
-    if acquisition.cone is None:
-        return pack_slices(cell.labels, alike)
-    return np.ascontiguousarray(np.moveaxis(alike[cell.labels], 0, 2))
+def _arranged(cell: Cell, alike: NDArray[np.uint8], acquisition: Acquisition) -> Labels:
+    """Arrange the labels as the projector of the beam reads them; packed ones stay so, but for rays that climb."""
+    if acquisition.climbs:
+        return np.ascontiguousarray(np.moveaxis(alike[cell.labels[:]], 0, 2))
+    return cell.labels if isinstance(cell.labels, PackedLabels) else pack_slices(cell.labels, alike)
 
 
 def _alike(cell: Cell) -> NDArray[np.uint8]:

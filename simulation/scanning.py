@@ -1,22 +1,20 @@
 """Scan a simulated cell: expected projections, noise, counts."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Block, blocks, thread_map
+from ..arrays.blocks import thread_count
 from ..materials import Gas
 from ..scans.scan import Scan
 from .acquisition import Acquisition, Pose
 from .cell import Cell
-from .detector import Patterns, expose_dark, expose_flat, expose_view, flicker, patterns
+from .detector import Patterns, expose_dark, expose_flat, patterns
+from .frames import SimulatedFrames, open_beam
 from .light import light_path
-from .projection import expected_views
-
-VIEWS_PER_TASK = 8
-"""Views that a thread works on before it takes the next."""
 
 
 def acquire(
@@ -60,68 +58,70 @@ def acquire(
     ValueError
         If the seed is negative, or the rows of the detector reach beyond the cell's ends.
     """
+    scan = streamed(cell, gas, acquisition, seed=seed, pose=pose, threads=threads, progress=progress)
+    return replace(scan, projections=scan.projections[:])
+
+
+def streamed(
+    cell: Cell,
+    gas: Gas,
+    acquisition: Acquisition,
+    *,
+    seed: int = 0,
+    pose: Pose | None = None,
+    threads: int | None = None,
+    memory_gib: float = 4.0,
+    progress: Callable[[int], Any] | None = None,
+) -> Scan:
+    """Scan a cell whose projections are made as they are read, for scans larger than the memory.
+
+    Counts are those of `acquire`. Writers of `scans` read block by block in order of the views, and each view is made
+    once; views read out of order are made again.
+
+    Parameters
+    ----------
+    cell, gas, acquisition
+        As for `acquire`.
+    seed : int
+        Seed of noise and detector patterns, not negative.
+    pose : Pose, optional
+        Where the cell stands; None is on the axis.
+    threads : int, optional
+        Threads to use; None is one per core.
+    memory_gib : float
+        Memory to keep to in GiB, the cell's labels included; the counts do not depend on it.
+    progress : callable, optional
+        Called with the number of views that are done.
+
+    Returns
+    -------
+    Scan
+        Flats and darks in memory, projections made when they are sliced.
+
+    Raises
+    ------
+    ValueError
+        If the seed is negative, or the rows of the detector reach beyond the cell's ends.
+    """
     if seed < 0:
         raise ValueError(f"seed is {seed}; give 0 or more")
-    detector, theta, n_views = acquisition.detector, acquisition.theta, acquisition.n_views
-    path, fixed = light_path(cell, gas, acquisition, pose), patterns(detector, seed=seed)
-    times = np.arange(n_views) / max(n_views - 1, 1)
-    moved_um = (times - 0.5)[:, None] * np.asarray(acquisition.drift.sample_um)
-    projections = np.empty((n_views, *detector.shape), dtype=np.uint16)
-
-    def _take(block: Block) -> int:
-        expected = expected_views(path, theta[block.slice], moved_um[block.slice])
-        for view, frame in enumerate(expected, start=block.start):
-            beam = open_beam(acquisition, fixed, times[view], seed=seed, frame=acquisition.n_flats + view)
-            projections[view] = expose_view(detector, fixed, beam * frame, seed=seed, index=view)
-        return block.stop
-
-    for done in thread_map(_take, blocks(n_views, VIEWS_PER_TASK), threads=threads):
-        if progress is not None:
-            progress(done)
+    path, fixed = light_path(cell, gas, acquisition, pose), patterns(acquisition.detector, seed=seed)
+    frames = SimulatedFrames(path, fixed, seed, thread_count(threads), memory_gib, progress)
     level = np.float32(path.open_beam if acquisition.optics.flats_in_jig else 1.0)
     flats = _flats(acquisition, fixed, level, seed)
-    darks = [expose_dark(detector, fixed, seed=seed, index=i) for i in range(acquisition.n_darks)]
-    positions = np.repeat([0, n_views], [acquisition.n_flats, acquisition.n_late_flats])
+    darks = [expose_dark(acquisition.detector, fixed, seed=seed, index=i) for i in range(acquisition.n_darks)]
+    positions = np.repeat([0, acquisition.n_views], [acquisition.n_flats, acquisition.n_late_flats])
     return Scan(
-        projections=projections,
+        projections=frames,
         flats=flats,
         darks=np.stack(darks),
-        theta=theta,
+        theta=acquisition.theta,
         geometry=acquisition.geometry,
         energy_kev=_single_energy(acquisition),
         flat_positions=positions if acquisition.n_late_flats else None,
         format="simulated",
         provenance=_provenance(cell, gas, acquisition, seed),
     )
-
-
-def open_beam(acquisition: Acquisition, fixed: Patterns, time: float, *, seed: int, frame: int) -> NDArray[np.float32]:
-    """Return the expected photons of the open beam in each pixel at one moment.
-
-    Parameters
-    ----------
-    acquisition : Acquisition
-        How the scan is taken.
-    fixed : Patterns
-        Beam profile and its change.
-    time : float
-        Moment, 0 at the first view and 1 at the last.
-    seed : int
-        Seed of the scan.
-    frame : int
-        Frame, in order of time over flats, views and late flats.
-
-    Returns
-    -------
-    (n_rows, n_cols) array of float32
-        Photons per pixel.
-    """
-    drift = acquisition.drift
-    level = acquisition.photons * (1 + drift.beam * time)
-    if drift.flicker > 0:
-        level *= max(1 + drift.flicker * flicker(seed, frame), 0.0)
-    profile = fixed.beam + np.float32(drift.profile * time) * fixed.change
-    return np.maximum(profile, 0) * np.float32(level)
 
 
 def _flats(acquisition: Acquisition, fixed: Patterns, level: np.float32, seed: int) -> NDArray[np.uint16]:

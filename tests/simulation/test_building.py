@@ -8,7 +8,8 @@ from scipy.ndimage import label
 
 from xelith.materials import Phase, lithium
 from xelith.simulation import Bore, Charge, Collector, Deposit, Site, build_cell
-from xelith.simulation.building import (
+from xelith.simulation.building import casing
+from xelith.simulation.construction import (
     CARBON,
     CLOSED,
     COLLECTOR,
@@ -20,7 +21,6 @@ from xelith.simulation.building import (
     MASS,
     MIXED,
     VOID,
-    casing,
 )
 
 PLATED = (Site.FILM, Site.IN_ELECTROLYTE, Site.MIXED_ZONE, Site.IN_CARBON, Site.ISOLATED)

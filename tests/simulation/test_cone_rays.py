@@ -24,7 +24,9 @@ def project(labels, theta, u, v, source_axis, source_detector, *, radius, source
     lines = fan(theta, u / source_detector, source_axis=source_axis, shift=shift)
     climbs = v[None, :] / np.hypot(source_detector, u)[:, None]
     packed = np.ascontiguousarray(np.moveaxis(labels, 0, 2))
-    paths = cone_path_lengths(packed, lines, radius, climbs, source_z=source_z, channels=CHANNELS, n_channels=2)
+    paths = cone_path_lengths(
+        packed, lines, radius, climbs, heights=np.full(len(v), source_z), channels=CHANNELS, n_channels=2
+    )
     return paths[:, 0]
 
 

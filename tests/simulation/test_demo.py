@@ -5,7 +5,7 @@ import pytest
 
 from xelith.materials import Phase
 from xelith.simulation import build_cell, demo
-from xelith.simulation.building import FILM
+from xelith.simulation.construction import FILM
 from xelith.simulation.demo import DEMO, GASES, POSE, demo_acquisition, demo_scans
 from xelith.simulation.presets import Preset
 

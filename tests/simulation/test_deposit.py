@@ -5,8 +5,8 @@ import pytest
 
 from xelith.materials import lithium
 from xelith.simulation.cell import disc
-from xelith.simulation.deposit import film_columns, lithium_voxels, stack_layers
-from xelith.simulation.morphology import gaussian_field
+from xelith.simulation.deposit import fill_layers, film_columns, lithium_voxels, tops_of
+from xelith.simulation.fields import gaussian_field
 
 
 @pytest.fixture
@@ -53,15 +53,20 @@ def test_voxels_of_a_charge_are_faradays():
 
 def test_layers_lie_on_each_other():
     heights = [np.array([[1, 2], [0, 3]]), np.array([[2, 0], [1, 1]])]
-    labels = stack_layers(heights, [5, 2], 5, fill=4)
+    tops, codes = tops_of(heights, 5), np.array([5, 2, 4], np.uint8)
+    labels = np.zeros((5, 2, 2), np.uint8)
+    fill_layers(labels, 0, tops, codes)
     assert labels[:, 0, 0].tolist() == [5, 2, 2, 4, 4]
     assert labels[:, 0, 1].tolist() == [5, 5, 4, 4, 4]
     assert labels[:, 1, 0].tolist() == [2, 4, 4, 4, 4]
     assert labels[:, 1, 1].tolist() == [5, 5, 5, 2, 4]
+    slab = np.zeros((2, 2, 2), np.uint8)
+    fill_layers(slab, 2, tops, codes)
+    np.testing.assert_array_equal(slab, labels[2:4])
 
 
 def test_layers_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match=r"layer 2 is -1 voxels thick in places"):
-        stack_layers([np.array([[1, -1]])], [2], 4, fill=0)
+    with pytest.raises(ValueError, match=r"layer 0 is -1 voxels thick in places"):
+        tops_of([np.array([[1, -1]])], 4)
     with pytest.raises(ValueError, match=r"layers are up to 9 voxels high, the cell 4; give a taller cell"):
-        stack_layers([np.array([[9, 1]])], [2], 4, fill=0)
+        tops_of([np.array([[9, 1]])], 4)

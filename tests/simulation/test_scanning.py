@@ -9,9 +9,9 @@ from xelith.materials import Gas, tube
 from xelith.scans.geometry import ConeBeam
 from xelith.simulation import Cone, Drift, Optics, acquire
 from xelith.simulation.detector import patterns
+from xelith.simulation.frames import open_beam
 from xelith.simulation.light import light_path
 from xelith.simulation.projection import expected_views
-from xelith.simulation.scanning import open_beam
 
 ARGON, XENON = Gas("argon"), Gas("xenon", 6)
 
