@@ -43,7 +43,7 @@ def test_impossible_scans_are_refused(changes, message):
         (Cone, {"source_axis_mm": 5.0, "source_detector_mm": 10.0, "direction": 2}, r"direction is 2; give 1 or -1"),
         (Optics, {"glare": -0.1}, r"glare of the optics is -0.1; give 0 or more"),
         (Optics, {"scatter": 1.0}, r"scatter is 1.0 and glare 0.0; give shares below 1"),
-        (Optics, {"roll_deg": 60.0}, r"axis is rolled by 60.0 degrees"),
+        (Optics, {"roll_deg": 60.0}, r"axis is rolled by 60.0 and pitched by 0.0 degrees"),
         (Drift, {"beam": -1.0}, r"beam changes by -1.0"),
         (Drift, {"flicker": -0.1}, r"flicker of the drift is -0.1"),
     ],
