@@ -14,7 +14,24 @@ from .morphology import lenses, points_in_disc
 def layer_heights(
     design: CellDesign, voxels: int, inside: NDArray[np.bool_], generator: np.random.Generator
 ) -> list[NDArray[np.int64]]:
-    """Return the heights of collector, foil, film, gas on the film, and carbon, in voxels."""
+    """Return the heights of collector, foil, film, gas on the film, and carbon, in voxels.
+
+    Parameters
+    ----------
+    design : CellDesign
+        Sizes and morphology.
+    voxels : int
+        Lithium of the film, in voxels of the tube.
+    inside : (n, n) array of bool
+        Columns in the tube.
+    generator : numpy.random.Generator
+        Source of the draws.
+
+    Returns
+    -------
+    list of (n, n) array of int64
+        Height of each layer in voxels.
+    """
     film, voxel_um = design.film, design.bore.voxel_um
     side, radius_px = len(inside), design.bore.radius_um / voxel_um
     relief = film.roughness_um * gaussian_field((side, side), film.correlation_um / voxel_um, generator)
@@ -63,7 +80,24 @@ def _pockets(design: CellDesign, side: int, generator: np.random.Generator) -> N
 
 
 def check_room(design: CellDesign, charge: Charge, heights: list[NDArray[np.int64]], film_voxels: int) -> None:
-    """Refuse layers that do not fit under the counter electrode."""
+    """Refuse layers that do not fit under the counter electrode.
+
+    Parameters
+    ----------
+    design : CellDesign
+        Sizes.
+    charge : Charge
+        What is plated.
+    heights : list of (n, n) array of int64
+        Height of each layer in voxels.
+    film_voxels : int
+        Lithium of the film, in voxels.
+
+    Raises
+    ------
+    ValueError
+        If they reach the counter electrode or the upper end.
+    """
     voxel_um = design.bore.voxel_um
     room_um = (round(design.bore.height_um / voxel_um) * voxel_um) - design.counter_um
     highest_um = float(np.sum(heights, axis=0).max()) * voxel_um
@@ -77,7 +111,13 @@ def check_room(design: CellDesign, charge: Charge, heights: list[NDArray[np.int6
 
 
 def stack(cell: Construction) -> None:
-    """Lay the layers on each other under the counter electrode."""
+    """Lay the layers on each other under the counter electrode.
+
+    Parameters
+    ----------
+    cell : Construction
+        The cell while it is built; its labels change in place.
+    """
     codes = np.array([COLLECTOR, FOIL, FILM, VOID, CARBON, ELECTROLYTE], dtype=np.uint8)
     for start, labels in cell.work.slabs():
         fill_layers(labels, start, cell.tops, codes)

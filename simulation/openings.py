@@ -23,7 +23,13 @@ from .scatter import cracks, flat_voids, scattered_balls
 
 
 def open_carbon(cell: Construction) -> None:
-    """Open the pores of the carbon."""
+    """Open the pores of the carbon.
+
+    Parameters
+    ----------
+    cell : Construction
+        The cell while it is built; its labels change in place.
+    """
     carbon = cell.design.carbon
     if carbon is None or carbon.porosity == 0:
         return
@@ -40,7 +46,13 @@ def open_carbon(cell: Construction) -> None:
 
 
 def open_electrolyte(cell: Construction) -> None:
-    """Open voids and cracks in the electrolyte."""
+    """Open voids and cracks in the electrolyte.
+
+    Parameters
+    ----------
+    cell : Construction
+        The cell while it is built; its labels change in place.
+    """
     part, (low, high) = cell.design.electrolyte, cell.electrolyte_rows
     if high <= low or (part.void_share == 0 and part.cracks == 0):
         return

@@ -25,7 +25,18 @@ from .scatter import filament, scattered_balls
 
 
 def fill_pores(cell: Construction) -> None:
-    """Fill open pores of the carbon with lithium, from the collector's side on."""
+    """Fill open pores of the carbon with lithium, from the collector's side on.
+
+    Parameters
+    ----------
+    cell : Construction
+        The cell while it is built; its labels change in place.
+
+    Raises
+    ------
+    ValueError
+        If there is no carbon, or the pores hold less.
+    """
     if cell.budget["in_carbon"] == 0:
         return
     bottom, top = cell.carbon_rows
@@ -41,7 +52,18 @@ def fill_pores(cell: Construction) -> None:
 
 
 def grow_filaments(cell: Construction) -> None:
-    """Grow whole filaments through the electrolyte; masses take what is left of their lithium."""
+    """Grow whole filaments through the electrolyte; masses take what is left of their lithium.
+
+    Parameters
+    ----------
+    cell : Construction
+        The cell while it is built; its labels change in place.
+
+    Raises
+    ------
+    ValueError
+        If the charge does not make one filament.
+    """
     count, deposit = cell.budget["filaments"], cell.design.deposit
     if count == 0:
         return
@@ -77,7 +99,18 @@ def _one_filament(
 
 
 def scatter_clusters(cell: Construction) -> None:
-    """Put isolated clusters into the upper part of the electrolyte."""
+    """Put isolated clusters into the upper part of the electrolyte.
+
+    Parameters
+    ----------
+    cell : Construction
+        The cell while it is built; its labels change in place.
+
+    Raises
+    ------
+    ValueError
+        If the electrolyte holds less.
+    """
     count = cell.budget["isolated"]
     if count == 0:
         return
@@ -92,7 +125,18 @@ def scatter_clusters(cell: Construction) -> None:
 
 
 def grow_masses(cell: Construction) -> None:
-    """Grow large masses in the electrolyte, and the zone around them where lithium is finer than a voxel."""
+    """Grow large masses in the electrolyte, and the zone around them where lithium is finer than a voxel.
+
+    Parameters
+    ----------
+    cell : Construction
+        The cell while it is built; its labels change in place.
+
+    Raises
+    ------
+    ValueError
+        If the electrolyte holds less.
+    """
     deposit, budget = cell.design.deposit, cell.budget
     grown = cell.work.count(MASS) if budget["filaments"] else 0
     count, mixed = budget["mass"] + budget["filaments"] - grown, round(budget["mixed"] / deposit.mixed_fraction)
