@@ -11,6 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from .. import __version__
+from .status_command import status
+from .submit_command import batch_item, submit
 
 app = typer.Typer(
     name="xelith",
@@ -265,6 +267,11 @@ def schema() -> None:
     typer.echo(json.dumps(Config.model_json_schema(), indent=2))
 
 
+app.command()(submit)
+app.command()(status)
+app.command("batch-item", hidden=True)(batch_item)
+
+
 def _hints(
     pixel_um: float | None, theta_range: tuple[float, float] | None, energy_kev: float | None, allow_outside: bool
 ) -> dict[str, Any]:
@@ -310,19 +317,17 @@ def main() -> None:
         app()
     except Stopped:
         _complain("stopped; run the same command again to go on")
-        sys.exit(130)
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(130)  # without waiting for the blocks in work: what is not in the ledger is done again
     except (ValueError, TypeError, OSError) as error:
-        _complain(_one_line(error))
+        from .run_events import one_line
+
+        _complain(one_line(error))
         sys.exit(2)
     except MemoryError:
         _complain("out of memory; lower compute.memory_gib, or take region.bin: 2")
         sys.exit(1)
-
-
-def _one_line(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    return str(error).strip() or type(error).__name__
 
 
 def _complain(message: str) -> None:

@@ -100,7 +100,7 @@ class Distributed:
 
         Raises
         ------
-        RuntimeError
+        ChildProcessError
             If blocks are lost again and again with their workers, or no worker comes.
         """
         from distributed import KilledWorker, as_completed
@@ -126,7 +126,7 @@ class Distributed:
                 if (following := _send()) is not None:
                     done.add(following)
         except KilledWorker as error:
-            raise RuntimeError(
+            raise ChildProcessError(
                 "workers died again and again on the same block, as a rule for want of memory; lower "
                 "compute.memory_gib or compute.workers"
             ) from error
@@ -139,10 +139,22 @@ class Distributed:
 
             address, security = self._address(at_once), self._security()
             extra = {} if security is None else {"security": security}
-            self._client = Client(address, timeout=60, set_as_default=False, **extra)
+            try:
+                self._client = Client(address, timeout=60, set_as_default=False, **extra)
+            except OSError as error:
+                raise ConnectionError(
+                    f"no Dask scheduler answers at {self._compute.scheduler} ({error}); start it, or mend its address"
+                ) from error
             if self._client.dashboard_link:
                 log.info("Dask dashboard: %s", self._client.dashboard_link)
-            self._client.wait_for_workers(1, timeout=3600 if self._compute.scheduler == "slurm" else 120)
+            patience_s = 86400 if self._compute.scheduler == "slurm" else 120
+            try:
+                self._client.wait_for_workers(1, timeout=patience_s)
+            except TimeoutError as error:
+                raise ChildProcessError(
+                    f"no Dask worker came in {patience_s} s to {self._compute.scheduler}; start workers there "
+                    "(`dask worker ADDRESS --nthreads 1`), or set compute.scheduler: threads"
+                ) from error
         return self._client
 
     def _security(self) -> Any:

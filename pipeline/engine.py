@@ -58,7 +58,8 @@ def reconstruct(job: Job, ledger: Ledger, source_mark: str) -> Reconstructed:
     read_mark = _read_mark(job, source_mark, layout)
     axis_mark = fingerprint(read_mark, job.scan.geometry.centre_px, job.theta.tolist(), *_dump(job.steps(Layout.SCAN)))
     mark = fingerprint(axis_mark, *_dump(job.steps(Layout.SINOGRAMS)), layout)
-    volume_done = ledger.done(f"{job.name}/volume", -1, mark) and job.image.exists()
+    stages = [-1, *(slab.index for slab in layout.slabs)]
+    volume_done = job.image.exists() and all(ledger.done(f"{job.name}/volume", block, mark) for block in stages)
     if not volume_done:
         _integrate(job, ledger, layout, fingerprint(read_mark, job.blocks.views, job.blocks.batch))
     if not ledger.done(f"{job.name}/centre", 0, axis_mark):
@@ -154,7 +155,7 @@ def _integrate(job: Job, ledger: Ledger, layout: ImageLayout, mark: str) -> None
     fresh = not (integrals.exists() and sums.exists() and ledger.done(stage, -2, mark))
     if fresh:
         _make_scratch(job, layout, len(todo))
-        ledger.record(stage, -2, mark)
+        ledger.record(stage, -2, mark, {"blocks": len(todo)})
     missing = [b for b in todo if fresh or not ledger.done(stage, b.index, mark)]
     if missing:
         fields = replace(open_fields(job.scan, job.selection), hardening=job.hardening, jig=job.jig)
@@ -253,11 +254,12 @@ def _centre_of(facts: Mapping[str, Any]) -> Axis:
 def _reconstruct_slabs(job: Job, ledger: Ledger, layout: ImageLayout, centre: Axis, mark: str) -> None:
     """Second pass: one slab of rows at a time, from scratch to its own chunks of the volume."""
     stage = f"{job.name}/volume"
-    partial = job.image.with_name(job.image.name + ".partial")
-    fresh = not partial.exists() or not ledger.done(stage, -2, mark)
+    is_mending = ledger.done(stage, -1, mark) and job.image.exists()
+    target = job.image if is_mending else job.image.with_name(job.image.name + ".partial")
+    fresh = not is_mending and not (target.exists() and ledger.done(stage, -2, mark))
     if fresh:
-        create_image(partial, layout, name=job.name, attributes=job.attributes)
-        ledger.record(stage, -2, mark)
+        create_image(target, layout, name=job.name, attributes=job.attributes)
+        ledger.record(stage, -2, mark, {"blocks": len(layout.slabs)})
     todo = [s for s in layout.slabs if fresh or not ledger.done(stage, s.index, mark)]
     task = SlabTask(
         job.scratch / "integrals",
@@ -265,13 +267,15 @@ def _reconstruct_slabs(job: Job, ledger: Ledger, layout: ImageLayout, centre: Ax
         job.steps(Layout.SINOGRAMS),
         centre_px=centre.centre_px,
         cone=cone_of_selection(job, centre.centre_px),
-        image=partial,
+        image=target,
         layout=layout,
         threads=job.blocks.threads if job.compute.scheduler in ("threads", "local") else job.compute.threads,
         device=job.compute.device,
+        name=job.image.name,
     )
     _run_blocks(job, ledger, stage, task, todo, total=len(layout.slabs), mark=mark)
-    publish(partial, job.image)
+    if not is_mending:
+        publish(target, job.image)
     integrals = zarr.open_array(job.scratch / "integrals", mode="r")
     ledger.record(stage, -1, mark, {"biased": _is_biased(job, integrals, layout, centre)})
 

@@ -19,6 +19,7 @@ from ..segmentation.preparation import prepare
 from ..segmentation.thresholds import HALO_VOXELS, Thresholds, apply
 from .alignment import Aligned, Moved, align
 from .beams import scans_by_gas, spectrum_of
+from .checksums import chunk_sums
 from .config import Config
 from .job import Advance, Reconstructed
 from .ledger import Ledger, fingerprint
@@ -200,8 +201,8 @@ def label_phases(
     labelled = Labelled(
         image / "labels" / "phases", image / "fractions" / "lithium", layout, thresholds, expected, aligned
     )
-    done = ledger.done("phases", -1, mark) and labelled.labels.exists() and labelled.lithium.exists()
-    if not done:
+    there = labelled.labels.exists() and labelled.lithium.exists()
+    if not (there and all(ledger.done("phases", b, mark) for b in (-1, *(slab.index for slab in layout.slabs)))):
         _write_phases(labelled, image, ledger, mark, advance)
     return labelled
 
@@ -247,12 +248,13 @@ def _prepare(
 def _write_phases(labelled: Labelled, image: Path, ledger: Ledger, mark: str, advance: Advance) -> None:
     layout = labelled.layout
     targets: dict[Path, Any] = {labelled.labels: np.uint8, labelled.lithium: np.float32}
-    partial = {path: path.with_name(path.name + ".partial") for path in targets}
-    fresh = not all(p.exists() for p in partial.values()) or not ledger.done("phases", -2, mark)
+    is_mending = ledger.done("phases", -1, mark) and all(path.exists() for path in targets)
+    partial = {path: path if is_mending else path.with_name(path.name + ".partial") for path in targets}
+    fresh = not is_mending and not (all(p.exists() for p in partial.values()) and ledger.done("phases", -2, mark))
     if fresh:
         for path, dtype in targets.items():
             create_image(partial[path], layout, name=path.name, dtype=dtype, attributes={"quantity": path.name})
-        ledger.record("phases", -2, mark)
+        ledger.record("phases", -2, mark, {"blocks": len(layout.slabs)})
     todo = [s for s in layout.slabs if fresh or not ledger.done("phases", s.index, mark)]
     arrays = labelled.aligned.volumes
     total, finished = len(layout.slabs), iter(range(len(layout.slabs) - len(todo) + 1, len(layout.slabs) + 1))
@@ -265,11 +267,12 @@ def _write_phases(labelled: Labelled, image: Path, ledger: Ledger, mark: str, ad
         inner = slice(slab.start - first, slab.stop - first)
         write_slab(partial[labelled.labels], layout, slab, labels[inner])
         write_slab(partial[labelled.lithium], layout, slab, lithium[inner])
-        ledger.record("phases", slab.index, mark)
+        sums = {str(path.relative_to(image.parent)): chunk_sums(partial[path], layout, slab) for path in targets}
+        ledger.record("phases", slab.index, mark, {"crc32c": sums})
         advance("phases", next(finished), total)
 
     dask.compute(*[dask.delayed(work, pure=False)(slab) for slab in todo], scheduler="threads", num_workers=2)
-    for path in targets:
+    for path in () if is_mending else targets:
         publish(partial[path], path)
     register_label(image, labelled.labels.name)
     zarr.open_group(labelled.lithium.parent, mode="a", zarr_format=3)

@@ -118,6 +118,30 @@ def _slab_bytes(selection: Selection, slab: int) -> int:
     return int(slab * 4 * n_cols * (2 * n_theta + 2.2 * n_cols) + gridding)
 
 
+def pass_seconds(selection: Selection, compute: Compute) -> tuple[float, float]:
+    """Estimate the time of the two passes.
+
+    Parameters
+    ----------
+    selection : Selection
+        The part of a scan that is run.
+    compute : Compute
+        Memory and threads.
+
+    Returns
+    -------
+    tuple of float
+        Seconds of the first pass and of the second.
+    """
+    n_theta, n_rows, n_cols = selection.shape
+    plan = plan_blocks(selection, compute)
+    samples, voxels = n_theta * n_rows * n_cols, n_rows * n_cols**2
+    share = 2 / (plan.at_once * plan.threads)
+    first = samples * (SECONDS_PER_SAMPLE * share / 2 + 4 * (selection.bin**2 + 1) / BYTES_PER_SECOND)
+    second = samples * (SECONDS_PER_SAMPLE * share / 2 + 4 / BYTES_PER_SECOND)
+    return first, second + voxels * (SECONDS_PER_VOXEL * share + 4 / BYTES_PER_SECOND)
+
+
 def estimate(selection: Selection, compute: Compute) -> Cost:
     """Estimate what a scan takes.
 
@@ -136,12 +160,10 @@ def estimate(selection: Selection, compute: Compute) -> Cost:
     n_theta, n_rows, n_cols = selection.shape
     plan = plan_blocks(selection, compute)
     samples, voxels = n_theta * n_rows * n_cols, n_rows * n_cols**2
-    seconds = (samples * SECONDS_PER_SAMPLE + voxels * SECONDS_PER_VOXEL) * 2 / (plan.at_once * plan.threads)
-    moved = samples * 4 * (selection.bin**2 + 2) + voxels * 4
     return Cost(
         memory_bytes=_fixed_bytes(selection)
         + plan.at_once * max(_batch_bytes(selection, plan.batch), _slab_bytes(selection, plan.slab)),
         scratch_bytes=4 * samples,
         output_bytes=int(4 * voxels * 8 / 7),
-        seconds=seconds + moved / BYTES_PER_SECOND,
+        seconds=sum(pass_seconds(selection, compute)),
     )

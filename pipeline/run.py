@@ -26,6 +26,7 @@ from .provenance import image_attributes, input_mark, input_sha256, now, version
 from .ready_volume import import_volume
 from .report import write_report
 from .results import build_results
+from .run_events import announced, run_stages
 from .selection import Selection
 from .store import write_text
 from .two_gas import TwoGas, decompose_scans, two_gas_summary
@@ -65,7 +66,9 @@ class Run:
         return dump_config(self.config)
 
 
-def run_config(config_path: Path, folder: Path, *, advance: Advance, update: bool = False) -> dict[str, Any]:
+def run_config(
+    config_path: Path, folder: Path, *, advance: Advance, update: bool = False, threads: int | None = None
+) -> dict[str, Any]:
     """Run a configuration into a folder, or find its work done.
 
     Parameters
@@ -78,6 +81,8 @@ def run_config(config_path: Path, folder: Path, *, advance: Advance, update: boo
         Told of every finished block as (stage, done, total).
     update : bool
         True lets the configuration take over a folder that another one filled.
+    threads : int, optional
+        Threads to use where the configuration leaves it open.
 
     Returns
     -------
@@ -92,6 +97,8 @@ def run_config(config_path: Path, folder: Path, *, advance: Advance, update: boo
         If a scan is missing or at fault.
     """
     config = load_config(config_path)
+    if threads is not None and config.compute.threads is None:
+        config = config.model_copy(update={"compute": config.compute.model_copy(update={"threads": threads})})
     opened = open_all(config)
     for one in opened:
         if one.scan is not None and one.selection is not None:
@@ -102,7 +109,8 @@ def run_config(config_path: Path, folder: Path, *, advance: Advance, update: boo
     with locked(state), _logged(state / "run.log"), open_workers(config.compute) as workers:
         run = Run(config, folder, Ledger(state / "ledger.jsonl"), advance, workers)
         _claim(run, config_path)
-        return _finish(run, opened)
+        with announced(run.ledger, config.sample, run_stages(config, opened)):
+            return _finish(run, opened)
 
 
 def check_memory(config: Config, selection: Selection) -> None:

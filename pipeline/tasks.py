@@ -220,6 +220,8 @@ class SlabTask:
         Threads to use; None is one per core of the machine that runs the task.
     device : {"auto", "cpu", "gpu"}
         Where that machine is to work.
+    name : str
+        Name that the image has once it is finished.
     """
 
     integrals: Path
@@ -230,6 +232,7 @@ class SlabTask:
     image: Path
     layout: ImageLayout
     threads: int | None
+    name: str
     device: str = "cpu"
 
     def __call__(self, slab: Block) -> Facts:
@@ -245,7 +248,7 @@ class SlabTask:
         sums = chunk_sums(self.image, self.layout, slab)
         done = time.perf_counter()
         seconds = {"read": read - started, "write": done - made, "block": done - started}
-        return {"crc32c": sums, "seconds": {key: round(value, 4) for key, value in seconds.items()}}
+        return {"crc32c": {self.name: sums}, "seconds": {key: round(value, 4) for key, value in seconds.items()}}
 
     def _rows_and_work(self, slab: Block) -> tuple[NDArray[np.float32], Callable[[Array], Array]]:
         """Line integrals that the slab needs, and what is to be done with them."""

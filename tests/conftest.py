@@ -115,3 +115,9 @@ def device(request):
     if request.param == "cupy-twin":
         request.getfixturevalue("cuda_on_cpu")
     return _array_module(request)
+
+
+@pytest.fixture(scope="session")
+def requirement():
+    """`absent`, for fixtures elsewhere: skip, or fail where the thing is required."""
+    return absent

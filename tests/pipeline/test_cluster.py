@@ -92,7 +92,7 @@ def dies(block: Block):
 def test_a_block_that_kills_every_worker_ends_the_run_with_a_remedy(tmp_path):
     with (
         open_workers(Compute(scheduler="local", workers=1)) as workers,
-        pytest.raises(RuntimeError, match=r"died again and again on the same block.*lower compute\.memory_gib"),
+        pytest.raises(ChildProcessError, match=r"died again and again on the same block.*lower compute\.memory_gib"),
     ):
         workers.run(dies, [Block(0, 0, 1)], lambda block, facts: None, at_once=1)
 

@@ -1,0 +1,97 @@
+"""`xelith status`: how runs and batches are, from their ledgers."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from .status import RunStatus
+
+STYLES = {"done": "green", "running": "cyan", "failed": "red", "stopped": "yellow", "interrupted": "yellow"}
+
+
+def status(
+    folder: Annotated[Path, typer.Argument(help="Run folder, or folder of a batch.")] = Path("xelith-run"),
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Compare every chunk on disk with its checksum; the next run mends it.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
+) -> None:
+    """Say how every run is: state, progress, time left, errors. Exit status 1 if one failed or a chunk is corrupt."""
+    from .integrity import verify_run
+
+    runs = _runs(folder)
+    corrupt = {str(run.folder): verify_run(run.folder) for run in runs} if verify else {}
+    if as_json:
+        counts = Counter(run.state for run in runs)
+        found: dict[str, Any] = {"states": dict(counts), "runs": [run.as_dict() for run in runs]}
+        if verify:
+            found["corrupt"] = corrupt
+        typer.echo(json.dumps(found))
+    else:
+        from rich.console import Console
+
+        Console().print(_table(runs))
+        for place, chunks in corrupt.items():
+            for chunk in chunks:
+                typer.echo(f"corrupt: {place}/{chunk}")
+        if verify and not any(corrupt.values()):
+            typer.echo("every chunk is as it was written")
+    if any(run.state == "failed" for run in runs) or any(corrupt.values()):
+        raise typer.Exit(1)
+
+
+def _runs(folder: Path) -> "list[RunStatus]":
+    """Runs of a batch, of one folder, or of the folders inside a folder."""
+    from .batch import RECORD, load_batch
+    from .status import STATE, run_status
+
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {folder}; give the --out of `xelith run` or of `xelith submit`")
+    if (folder / RECORD).is_file():
+        return load_batch(folder).states()
+    if (folder / STATE).is_dir():
+        return [run_status(folder)]
+    inside = sorted(path for path in folder.iterdir() if (path / STATE).is_dir())
+    if not inside:
+        raise FileNotFoundError(f"{folder} holds no run; give the --out of `xelith run` or of `xelith submit`")
+    return [run_status(path) for path in inside]
+
+
+def _table(runs: "Sequence[RunStatus]") -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    counts = Counter(run.state for run in runs)
+    title = ", ".join(f"{number} {state}" for state, number in counts.most_common())
+    table = Table(title=Text(title), title_justify="left")
+    for heading in ("run", "state", "done", "blocks", "time left", "now, or why not"):
+        table.add_column(heading, overflow="fold")
+    for run in runs:
+        at_work = next((stage for stage in run.stages if stage.done < stage.total), None)
+        note = run.error or (f"{at_work.name}" if at_work is not None and run.state != "waiting" else "")
+        blocks = f"{sum(s.done for s in run.stages)}/{sum(s.total for s in run.stages)}"
+        table.add_row(
+            Text(run.folder.name),
+            Text(run.state, style=STYLES.get(run.state, "")),
+            f"{100 * run.progress:.0f} %",
+            blocks,
+            _duration(run.remaining_s) if run.state != "waiting" else "",
+            Text(note),
+        )
+    return table
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,248 @@
+"""Send a batch, send again what failed, watch a folder for more, and run one item inside its job."""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .batch import CONFIG_ENDINGS, Batch, find_configs, load_batch, load_for_submission
+from .config import Config
+from .ledger import Ledger, locked
+from .loading import ConfigError, load_config
+from .run_events import one_line
+from .slurm import Resources, send
+from .status import LEDGER, STATE, run_status
+from .store import write_text
+
+log = logging.getLogger(__name__)
+
+RETRIED = ("failed", "stopped", "interrupted", "corrupt")
+SCAN_ENDINGS = (".h5", ".hdf5", ".hdf", ".nxs", ".nx", ".txrm", ".tif", ".tiff")
+SETTLED_S = 30.0
+POLL_S = 5.0
+
+
+def submit(paths: Sequence[Path], root: Path, *, at_once: int | None = None) -> dict[str, str]:
+    """Send every configuration that is not in the batch yet.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Configurations, or folders of them.
+    root : Path
+        Folder of the batch; each run gets a folder below it.
+    at_once : int, optional
+        Most jobs that run at a time.
+
+    Returns
+    -------
+    dict of str
+        Job by name of the item, of those sent now.
+
+    Raises
+    ------
+    ConfigError
+        If any configuration is at fault; then none is sent.
+    OSError
+        If there is no SLURM, or it refuses.
+    """
+    configs = find_configs(paths)
+    for config in configs:
+        load_for_submission(config)
+    known = load_batch(root)
+    batch = known.with_configs(configs)
+    return _send(batch, range(len(known.items), len(batch.items)), at_once)
+
+
+def resubmit(root: Path, *, at_once: int | None = None) -> dict[str, str]:
+    """Send again what failed, was stopped or was interrupted; done blocks are found again.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the batch.
+    at_once : int, optional
+        Most jobs that run at a time.
+
+    Returns
+    -------
+    dict of str
+        Job by name of the item.
+
+    Raises
+    ------
+    ConfigError
+        If there is no batch.
+    OSError
+        If there is no SLURM, or it refuses.
+    """
+    batch = load_batch(root)
+    if not batch.items:
+        raise ConfigError(f"{root} holds no batch; submit configurations first")
+    again = [index for index, status in enumerate(batch.states()) if status.state in RETRIED]
+    return _send(batch, again, at_once)
+
+
+def _send(batch: Batch, indices: Sequence[int], at_once: int | None) -> dict[str, str]:
+    """Send items, those that ask for the same resources as one array."""
+    groups: dict[Resources, list[int]] = {}
+    for index in indices:
+        asked = Resources.of(load_for_submission(batch.items[index].config).compute)
+        groups.setdefault(asked, []).append(index)
+    batch.save()
+    jobs: dict[int, str] = {}
+    for resources, members in groups.items():
+        jobs |= send(batch, members, resources, at_once=at_once)
+        batch = batch.sent(jobs)
+        batch.save()
+    return {batch.items[index].name: job for index, job in jobs.items()}
+
+
+def run_item(root: Path, index: int) -> dict[str, Any]:
+    """Run one item of a batch in its own folder; what keeps it from starting goes to its ledger too.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the batch.
+    index : int
+        Which of its items.
+
+    Returns
+    -------
+    dict
+        Content of results.json.
+
+    Raises
+    ------
+    ConfigError
+        If the batch has no such item.
+    """
+    from .run import run_config
+
+    batch = load_batch(root)
+    if not 0 <= index < len(batch.items):
+        raise ConfigError(f"{root} has {len(batch.items)} items and none number {index}; look at its batch.json")
+    item = batch.items[index]
+    folder = batch.folder(item)
+    cores = os.environ.get("SLURM_CPUS_PER_TASK", "")
+    try:
+        return run_config(
+            item.config,
+            folder,
+            advance=lambda stage, done, total: None,
+            threads=int(cores) if cores.isdigit() else None,
+        )
+    except BlockingIOError:
+        raise
+    except Exception as error:
+        _note_failure(folder, one_line(error))
+        raise
+
+
+def _note_failure(folder: Path, error: str) -> None:
+    """Write down what kept a run from starting, unless the run itself has."""
+    status = run_status(folder)
+    if status.state == "failed" and status.error == error:
+        return
+    with locked(folder / STATE):
+        Ledger(folder / STATE / LEDGER).event("failed", {"error": error})
+
+
+def watch(
+    folder: Path,
+    root: Path,
+    *,
+    template: Path | None = None,
+    at_once: int | None = None,
+    told: Callable[[dict[str, str]], None],
+    seconds: float | None = None,
+    settled_s: float = SETTLED_S,
+) -> None:
+    """Send what arrives in a folder, until stopped.
+
+    Parameters
+    ----------
+    folder : Path
+        Where scans, or configurations, arrive.
+    root : Path
+        Folder of the batch.
+    template : Path, optional
+        Configuration of one scan, run for every scan that arrives; without it, configurations are waited for.
+    at_once : int, optional
+        Most jobs that run at a time.
+    told : callable
+        Called with the jobs by name whenever some were sent.
+    seconds : float, optional
+        How long to watch; default until stopped.
+    settled_s : float
+        How long a file must not have changed before it is taken, in s.
+
+    Raises
+    ------
+    ConfigError
+        If the template is at fault.
+    FileNotFoundError
+        If there is no such folder.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {folder} to watch; make it, or mend the path")
+    base = None if template is None else load_for_submission(template)
+    if base is not None and len(base.scans) != 1:
+        raise ConfigError(
+            f"{template} has {len(base.scans)} scans; a template for scans that arrive has one, whose path is replaced"
+        )
+    load_batch(root).save()
+    until = None if seconds is None else time.monotonic() + seconds
+    sizes: dict[Path, tuple[int, float]] = {}
+    refused: set[Path] = set()
+    while True:
+        ready = [path for path in _settled(folder, base is not None, sizes, settled_s) if path not in refused]
+        for path in ready:
+            try:
+                config = path if base is None else _config_for(path, base, root)
+                if jobs := submit([config], root, at_once=at_once):
+                    told(jobs)
+            except ConfigError as error:
+                refused.add(path)
+                log.warning("%s was not sent: %s", path, error)
+        if until is not None and time.monotonic() >= until:
+            return
+        time.sleep(min(POLL_S, max(settled_s / 4, 0.05)))
+
+
+def _settled(folder: Path, scans: bool, sizes: dict[Path, tuple[int, float]], settled_s: float) -> list[Path]:
+    """Files of a folder whose size has not changed for a while, by a clock that nobody sets."""
+    endings, now = SCAN_ENDINGS if scans else CONFIG_ENDINGS, time.monotonic()
+    ready = []
+    for path in sorted(folder.iterdir()):
+        is_stack = scans and path.is_dir() and not path.name.startswith(".")
+        if path.suffix.lower() not in endings and not is_stack:
+            continue
+        files = [path] if path.is_file() else [file for file in path.iterdir() if file.is_file()]
+        if is_stack and not any(file.suffix.lower() in (".tif", ".tiff") for file in files):
+            continue
+        size = sum(file.stat().st_size for file in files) + len(files)
+        if sizes.get(path, (-1, 0.0))[0] != size:
+            sizes[path] = (size, now)
+        elif now - sizes[path][1] >= settled_s:
+            ready.append(path)
+    return ready
+
+
+def _config_for(scan: Path, base: Config, root: Path) -> Path:
+    """Write the configuration of a scan that has arrived; a name that is there already is kept."""
+    target = root / "configs" / f"{scan.stem}.yaml"
+    if not target.is_file():
+        values = base.model_dump(mode="json")
+        (name,) = values["scans"]
+        values["sample"] = scan.stem[:200]
+        values["scans"][name]["path"] = str(scan.absolute())
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_text(target, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+        load_config(target)
+    return target
