@@ -260,6 +260,14 @@ def report(folder: Annotated[Path, typer.Argument(help="Run folder.")]) -> None:
 
 
 @app.command()
+def view(path: Annotated[Path, typer.Argument(help="Run folder, *.ome.zarr, thickness.tif or raw scan.")]) -> None:
+    """Look at a run, a part of it or a raw scan in napari, and correct axis, levels and labels."""
+    from .viewer import view as open_window
+
+    open_window(path)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON schema of the configuration, for editors that complete YAML."""
     from .config import Config
@@ -320,7 +328,7 @@ def main() -> None:
         logging.shutdown()
         sys.stdout.flush()
         os._exit(130)  # without waiting for the blocks in work: what is not in the ledger is done again
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, ImportError) as error:
         from .run_events import one_line
 
         _complain(one_line(error))

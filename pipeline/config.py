@@ -14,6 +14,8 @@ from .presets import CELL_PRESETS
 from .sections import Metrology, Range, Section
 from .steps import DEFAULT_CHAIN, AnyStep, Fdk, Step, check_chain
 
+GreyPhase = Literal["void", "lithium", "carbon", "electrolyte", "collector", "casing"]
+
 
 class Filter(Section):
     """A sheet in the beam."""
@@ -304,6 +306,11 @@ class Segmentation(Section):
     """How voxels become phases."""
 
     method: Literal["auto", "two-gas", "thresholds", "none"] = "auto"
+    levels: dict[Literal["argon", "xenon"], dict[GreyPhase, float]] = Field(
+        default={},
+        description="µ in cm^-1 that a phase reads in a gas, where it is known better than the scan tells; thresholds "
+        "lie halfway between",
+    )
 
 
 class TwoGas(Section):

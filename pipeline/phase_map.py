@@ -242,7 +242,33 @@ def _prepare(
     thresholds = found(aligned.volumes, dict.fromkeys(light, main) if moved else light)
     if aligned.note is not None:
         thresholds = replace(thresholds, notes=(*thresholds.notes, aligned.note))
-    return aligned, thresholds
+    return aligned, with_levels(thresholds, config)
+
+
+def with_levels(thresholds: Thresholds, config: Config) -> Thresholds:
+    """Put the levels that a configuration gives in the place of those found.
+
+    Parameters
+    ----------
+    thresholds : Thresholds
+        As found in the scans.
+    config : Config
+        Its segmentation.levels, by gas and phase, in cm^-1.
+
+    Returns
+    -------
+    Thresholds
+        The note names what was given.
+    """
+    given = {gas: levels for gas, levels in config.segmentation.levels.items() if gas in thresholds.levels}
+    if not given:
+        return thresholds
+    levels = {gas: {**found} for gas, found in thresholds.levels.items()}
+    for gas, table in given.items():
+        levels[gas].update({Phase[name.upper()]: mu for name, mu in table.items()})
+    named = ", ".join(f"{name} in {gas} {mu:g}" for gas, table in given.items() for name, mu in table.items())
+    note = f"levels given by hand, in cm⁻¹: {named}"
+    return replace(thresholds, levels=levels, notes=(*thresholds.notes, note))
 
 
 def _write_phases(labelled: Labelled, image: Path, ledger: Ledger, mark: str, advance: Advance) -> None:

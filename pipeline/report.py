@@ -4,20 +4,20 @@ import importlib.resources
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 from numpy.typing import NDArray
 
 from .. import __version__
 from .image_group import ImageGroup, open_image, open_labels
+from .maps import read_map
 from .overview import Sample, Slice, central_slices, draw_sample, slices_at
 from .quantities import NOT_MEASURED, is_number, number, percent, quantity
-from .report_facts import budget_rows, contrast_table, facts, notes, phase_rows, quality_tables
+from .report_facts import budget_rows, contrast_table, facts, notes, phase_rows, quality_tables, scan_gas
 from .store import write_text
 from .summary import TERMS, balance_rows, balance_table, deposit_rows, section, verdict_text
 
@@ -47,9 +47,7 @@ class _Run:
     @property
     def gases(self) -> dict[str, str]:
         """Under which name the expected µ of each image stand: its own, or that of its gas."""
-        known = section(self.results, "report", "expected_mu")
-        found = {name: section(self.config, "scans", name, "gas").get("name") for name in self.images}
-        return {name: name if name in known else str(gas).lower() for name, gas in found.items()}
+        return {name: scan_gas(self.results, self.config, name) for name in self.images}
 
 
 def write_report(run_dir: Path, *, interactive: bool = True) -> Path:
@@ -96,7 +94,9 @@ def _read_run(run_dir: Path) -> _Run:
     labels = None
     for name in ("xenon", *images):
         labels = labels or (open_labels(images[name].path) if name in images else None)
-    thickness, column_um = _read_thickness(run_dir / "thickness.tif", images)
+    thickness, column_um = None, (1.0, 1.0)
+    if (run_dir / "thickness.tif").is_file():
+        thickness, column_um = read_map(run_dir / "thickness.tif", images.values())
     config = _read_config(text)
     sample = str(results.get("sample") or config.get("sample") or run_dir.resolve().name)
     run = _Run(results, text, config, sample, images, labels, thickness, column_um, omissions)
@@ -132,24 +132,6 @@ def _open_images(run_dir: Path, omissions: list[str]) -> Iterator[tuple[str, Ima
             yield name, open_image(run_dir / f"{name}.ome.zarr")
         except (ValueError, OSError) as error:
             omissions.append(f"The {name} scan: {error}")
-
-
-def _read_thickness(path: Path, images: Mapping[str, ImageGroup]) -> tuple[NDArray[Any] | None, tuple[float, float]]:
-    """Read the map and the size of its columns along y and x, in µm: from an image of its grid, or its tags."""
-    import tifffile
-
-    if not path.is_file():
-        return None, (1.0, 1.0)
-    with tifffile.TiffFile(path) as file:
-        map_um = file.asarray().astype(np.float32)
-        tags = file.pages.first.tags
-        per_unit = [tags[n].value if n in tags else (1, 1) for n in ("YResolution", "XResolution")]
-        in_cm = "ResolutionUnit" in tags and tags["ResolutionUnit"].value == 3
-    for image in images.values():
-        if image.shape[1:] == map_um.shape:
-            return map_um, image.voxels_um[0][1:]
-    y, x = ((1e4 if in_cm else 1.0) * below / above for above, below in per_unit)
-    return map_um, (y, x)
 
 
 def _absences(run: _Run) -> Iterator[str]:

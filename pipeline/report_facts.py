@@ -128,6 +128,27 @@ def phase_rows(results: dict[str, Any], gas: str) -> list[Row]:
     return rows
 
 
+def scan_gas(results: Mapping[str, Any], config: Mapping[str, Any], name: str) -> str:
+    """Return under which name the expected µ of a scan stand: its own, or that of its gas.
+
+    Parameters
+    ----------
+    results : mapping
+        Content of results.json.
+    config : mapping
+        The configuration.
+    name : str
+        Name of the scan.
+
+    Returns
+    -------
+    str
+        A key of report.expected_mu, where it is known.
+    """
+    gas = section(dict(config), "scans", name, "gas").get("name")
+    return name if name in section(dict(results), "report", "expected_mu") else str(gas).lower()
+
+
 def contrast_table(results: dict[str, Any]) -> dict[str, list[Any]]:
     """Return which phases each scan, and both together, can tell apart.
 

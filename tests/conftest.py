@@ -93,6 +93,20 @@ def cupy_twin():
     sys.modules.update(before)
 
 
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of a small simulated cell, run once for all tests that look at one; they may not change it."""
+    from xelith.pipeline.experiment import DEFAULT_GASES, Size, simulate
+    from xelith.pipeline.run import run_config
+
+    folder = tmp_path_factory.mktemp("small") / "cell"
+    size = Size(diameter_um=240.0, height_um=150.0, rows=64, columns=200, views=150)
+    options = {"cell": "demo", "setup": "demo", "gases": list(DEFAULT_GASES), "seed": 0}
+    config = simulate(folder, size=size, **options, advance=lambda stage, done, total: None)
+    run_config(config, folder / "run", advance=lambda stage, done, total: None)
+    return folder / "run"
+
+
 def _array_module(request):
     """The module that a parameter names; CuPy only where a device is at hand."""
     if request.param == "cupy-twin":
