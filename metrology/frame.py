@@ -18,6 +18,9 @@ from .voxels import VoxelSize
 AXIS_RATIO = 1.5
 """The stack axis must stand out from the next one by this ratio of variances."""
 
+HIDDEN_STD_PX = 3.0
+"""An electrolyte whose first voxels scatter more than this may be hidden by lithium that grew from all of it."""
+
 MIN_EDGE_PIXELS = 24
 MIN_ARC_SHARE = 0.15
 EDGE_STD_PX = 1 / sqrt(12)
@@ -188,7 +191,7 @@ def find_frame(
         raise ValueError("no column holds lithium, carbon or electrolyte; label the cell, or give the mask")
     first, last = (np.where(electrode, limit, np.nan) for limit in (first, last))
     collector = _collector(stack, electrode, first, degree)
-    interface = _fitted(first - 0.5, degree)
+    interface = _interface(stack, electrode, first, degree)
     counter = _fitted(last + 0.5, degree)
     tilt = _tilt(stack, collector or interface)
     edge = find_edge(electrode, stack.pixel_um)
@@ -274,6 +277,16 @@ def _collector(stack: Stack, electrode: NDArray[np.bool_], first: NDArray[np.flo
     stop = int(np.median(first[known])) if known.any() else stack.depth
     _, last = column_limits(stack, Phase.COLLECTOR, stop=stop)
     return _fitted(np.where(electrode, last, np.nan) + 0.5, degree)
+
+
+def _interface(stack: Stack, electrode: NDArray[np.bool_], first: NDArray[np.float64], degree: int) -> Surface | None:
+    """Fit where the electrolyte begins; where growths hide that, the far side of the carbon that it was pressed on."""
+    found = _fitted(first - 0.5, degree)
+    if found is None or found.std_px <= HIDDEN_STD_PX:
+        return found
+    _, last = column_limits(stack, Phase.CARBON)
+    carbon = _fitted(np.where(electrode, last, np.nan) + 0.5, degree)
+    return carbon if carbon is not None and 2 * carbon.std_px < found.std_px else found
 
 
 def _fitted(heights_px: NDArray[np.float64], degree: int) -> Surface | None:

@@ -98,8 +98,8 @@ def trace_growth(stack: Stack, faces: Interfaces, *, keep_volume: bool = False) 
     """Trace lithium beyond the interface back to the anode.
 
     Lithium is connected if it touches, by face, edge or corner, lithium on the anode's side of the interface,
-    or lies against the interface itself. Lithium past the electrolyte's far end is the counter electrode and
-    counts nowhere. The volume is read twice, slab by slab.
+    or comes as near to the interface as that is rough. Lithium past the electrolyte's far end is the counter
+    electrode and counts nowhere. The volume is read twice, slab by slab.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def _join(stack: Stack, faces: Interfaces) -> tuple[NDArray[np.int64], _Tally, i
             if not lithium.any():
                 continue
             tally.make_room(joiner.count)
-            tally.is_rooted[numbers[lithium & (faces.near_px >= index - 1)]] = True
+            tally.is_rooted[numbers[lithium & (faces.near_px + faces.tolerance_px >= index - 1)]] = True
             tally.is_counter[numbers[lithium & (faces.far_px <= index + 1)]] = True
             if index <= faces.lowest_px:
                 film += int(np.count_nonzero(lithium))

@@ -75,8 +75,8 @@ def measure_penetration(
     """Measure the lithium that has grown from the anode into the electrolyte.
 
     Lithium is connected if it touches, by face, edge or corner, lithium on the anode's side of the interface,
-    or lies against the interface itself: a filament one voxel wide that runs aslant holds together. The volume
-    is read twice, slab by slab, and may be larger than memory.
+    or comes as near to the interface as that is rough: a filament one voxel wide that runs aslant holds together.
+    The volume is read twice, slab by slab, and may be larger than memory.
 
     Parameters
     ----------

@@ -12,10 +12,10 @@ from ..materials import Phase
 from .bore import Bore, find_bore, outer_radius
 from .calibration import Reference, calibrate
 from .contrast import Contrast, contrast_table
-from .filters import dilate, gaussian_within
 from .layout import CellLayout, End
-from .levels import Levels, Sample, measure_levels, robust_std
-from .references import WALL_VOXELS, Expected, deep_rows, find_references, mean_plane
+from .levels import Levels, robust_std
+from .light_rows import LEAST_ROWS, lightest_rows, reaches_collector, row_choices, settle_levels
+from .references import WALL_VOXELS, Expected, counter_row, deep_rows, find_references, mean_plane
 from .surfaces import (
     Surface,
     collector_surface_from_transmission,
@@ -27,11 +27,6 @@ from .thresholds import Thresholds
 from .unmixing import shares
 
 logger = logging.getLogger(__name__)
-
-MAX_SAMPLE_VOXELS = 8_000_000
-FEW_ROWS = 8
-DENSE_REACH = 3
-"""Voxels around the electrolyte that it may be blurred into."""
 
 
 def prepare(
@@ -67,7 +62,7 @@ def prepare(
     Raises
     ------
     ValueError
-        If no scan or an unknown one is given, grids differ, µ is in wrong units, or no light rows are found.
+        If no scan or an unknown one is given, grids differ, or µ is in wrong units.
     """
     scans = _checked(volumes, expected, layout)
     n_z, n_y, n_x = volumes[scans[0]].shape
@@ -76,28 +71,44 @@ def prepare(
     profiles = _profiles({s: volumes[s] for s in scans}, guess, voxel_um, transmission)
     collector = _collector(layout, profiles)
     electrolyte = _electrolyte(layout, profiles, collector, expected, 2e-4 * guess.radius_px * voxel_um)
+    electrolyte = _at_collector(volumes[scans[0]], profiles[0], guess, collector, electrolyte, expected[scans[0]])
     bore = _bore(volumes[scans[0]], electrolyte, guess, given_px)
-    rows = _light_rows(n_z, collector, electrolyte)
+    choices = row_choices(n_z, collector, electrolyte)
+    rows = choices[0] if choices else lightest_rows(profiles[0], collector)
     bore = _with_outer_radius(volumes, scans, rows, bore)
     seen = find_references({s: volumes[s] for s in scans}, expected, rows, electrolyte, bore)
     draft = Thresholds(layout, voxel_um, bore, collector, electrolyte, {s: {} for s in scans}, {}, {}, 0.0)
     start = {s: _start(expected[s], seen[s]) for s in scans}
-    sample = _sample({s: volumes[s] for s in scans}, rows, bore, _halfway(start[scans[0]], seen[scans[0]]))
-    found = measure_levels([sample], start, draft.light_phases)
-    _check_levels(found, start)
+    dense_noise = {s: _dense_noise(volumes[s], electrolyte, bore) for s in scans if electrolyte}
+    rows, found, note = settle_levels(
+        {s: volumes[s] for s in scans},
+        choices,
+        bore,
+        start,
+        halfway=_halfway(start[scans[0]], seen[scans[0]]),
+        phases=draft.light_phases,
+        noise_per_cm=dense_noise or dict.fromkeys(scans, 1.0),
+    )
     levels = {s: {**start[s], **_dense_level(seen[s]), **found.levels[s]} for s in scans}
     draft = replace(
         draft,
         levels=levels,
         noise_per_cm=found.noise_per_cm,
-        dense_noise_per_cm={s: _dense_noise(volumes[s], electrolyte, bore) for s in scans if electrolyte},
+        dense_noise_per_cm=dense_noise,
         smoothing_px=found.smoothing_px,
         separability=_separability(levels, found, draft.light_phases),
         calibration={s: calibrate(list(seen[s].values())) for s in scans},
     )
+    if electrolyte is not None:
+        draft = replace(
+            draft,
+            counter_row=counter_row(
+                volumes[scans[0]], electrolyte, bore, level_per_cm=levels[scans[0]][Phase.ELECTROLYTE]
+            ),
+        )
     depth, roughness = _film(draft, {s: volumes[s] for s in scans}, rows)
     draft = replace(draft, film_depth=depth, film_roughness=roughness)
-    return replace(draft, notes=_notes(draft, found))
+    return replace(draft, notes=(*_notes(draft, found), *(() if note is None else (note,))))
 
 
 def _checked(volumes: Mapping[str, Array], expected: Mapping[str, Expected], layout: CellLayout) -> list[str]:
@@ -169,26 +180,30 @@ def _electrolyte(
     return _mean_surface(found) if found else None
 
 
+def _at_collector(
+    volume: Array,
+    profile: NDArray[np.float64],
+    guess: Bore,
+    collector: Surface | None,
+    electrolyte: Surface | None,
+    expected: Expected,
+) -> Surface | None:
+    """Let the electrolyte begin at the collector where no row is free of it: lithium then grew inside it."""
+    if collector is None or Phase.ELECTROLYTE not in expected:
+        return electrolyte
+    light = max(expected[p].high_per_cm for p in expected if p in (Phase.LITHIUM, Phase.CARBON, Phase.VOID))
+    dense = expected[Phase.ELECTROLYTE].low_per_cm
+    if not reaches_collector(volume, profile, guess, light_per_cm=light, dense_per_cm=dense):
+        return electrolyte
+    end: End = "low" if collector.end == "high" else "high"
+    return replace(collector, end=end, light=collector.light, dense=collector.light)
+
+
 def _bore(volume: Array, electrolyte: Surface | None, guess: Bore, given_px: float | None) -> Bore:
     if electrolyte is None:
         logger.warning("no dense layer fills the bore in view; taking a bore of %.1f voxels", 2 * guess.radius_px)
         return replace(guess, source="given" if given_px else "view")
     return find_bore(mean_plane(volume, deep_rows(electrolyte, volume.shape[0])), diameter_px=given_px)
-
-
-def _light_rows(n_z: int, collector: Surface | None, electrolyte: Surface | None) -> NDArray[np.intp]:
-    """Rows clear of dense layers; where a rough electrolyte leaves few, those that it covers less than half."""
-    rows = np.arange(n_z)
-    clear = np.ones(n_z, dtype=bool) if collector is None else collector.depth(rows) < -collector.guard - 0.5
-    if electrolyte is not None:
-        strictly = clear & (electrolyte.depth(rows) < -electrolyte.guard - 0.5)
-        clear = strictly if strictly.sum() >= FEW_ROWS else clear & (electrolyte.depth(rows) < -0.5)
-    if clear.sum() < 3:
-        raise ValueError(
-            f"only {int(clear.sum())} rows lie clear of collector and electrolyte; lithium and carbon need at "
-            "least 3: extend the rows of the scan, or check the layers of the cell"
-        )
-    return rows[clear]
 
 
 def _with_outer_radius(volumes: Mapping[str, Array], scans: list[str], rows: NDArray[np.intp], bore: Bore) -> Bore:
@@ -223,34 +238,6 @@ def _halfway(start: Mapping[Phase, float], seen: Mapping[Phase, Reference]) -> f
     return 0.5 * (light + seen[Phase.ELECTROLYTE].grey)
 
 
-def _sample(volumes: Mapping[str, Array], rows: NDArray[np.intp], bore: Bore, halfway: float) -> Sample:
-    """Read light rows within a square of the bore, all of it where that is small enough; mask what is dense."""
-    n_y, n_x = next(iter(volumes.values())).shape[1:]
-    z = slice(int(rows[0]), int(rows[-1]) + 1)
-    side = min(2 * bore.radius_px + 2, (MAX_SAMPLE_VOXELS / rows.size) ** 0.5)
-    y, x = (
-        slice(max(round(centre - side / 2), 0), min(round(centre + side / 2) + 1, n))
-        for centre, n in ((bore.y, n_y), (bore.x, n_x))
-    )
-    within = bore.distance(n_y, n_x)[y, x] < bore.radius_px - WALL_VOXELS
-    read = {s: np.asarray(to_host(v[z, y, x]), dtype=np.float32) for s, v in volumes.items()}
-    mask = np.broadcast_to(within, next(iter(read.values())).shape)
-    dense = gaussian_within(sum(read.values()) / np.float32(len(read)), mask, 1.0) > halfway
-    return Sample(read, mask & ~dilate(dense, DENSE_REACH))
-
-
-def _check_levels(found: Levels, start: Mapping[str, Mapping[Phase, float]]) -> None:
-    """Refuse levels that no phase between the layers can have: something dense was taken for light."""
-    for scan, levels in found.levels.items():
-        brightest = max(start[scan][phase] for phase in levels)
-        for phase, mu in levels.items():
-            if abs(mu - start[scan][phase]) > brightest:
-                raise ValueError(
-                    f"{phase.name.lower()} reads {mu:.3g} cm^-1 in {scan} where {start[scan][phase]:.3g} are expected: "
-                    "check the cell's layers and materials, and that its rows are all in view"
-                )
-
-
 def _separability(
     levels: Mapping[str, Mapping[Phase, float]], found: Levels, light: tuple[Phase, ...]
 ) -> tuple[Contrast, ...]:
@@ -261,7 +248,7 @@ def _separability(
 
 def _film(t: Thresholds, volumes: Mapping[str, Array], rows: NDArray[np.intp]) -> tuple[float | None, float]:
     """Find where lithium's share of the bore falls to half, going away from the collector."""
-    if t.collector is None or len(t.light_phases) < 2:
+    if t.collector is None or len(t.light_phases) < 2 or rows.size < LEAST_ROWS:
         return None, 0.0
     n_y, n_x = next(iter(volumes.values())).shape[1:]
     within = t.bore.distance(n_y, n_x) < t.bore.radius_px - WALL_VOXELS

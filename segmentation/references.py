@@ -27,6 +27,12 @@ WALL_CHANGE = 0.15
 THINNEST_RINGS = 3
 """A wall of fewer voxels than this between its blurred edges is not read."""
 
+COUNTER = 1.5
+"""A counter electrode of steel or indium reads more than so many times the electrolyte."""
+
+UNDISTURBED = 0.7
+"""Quantile of the rows' medians taken for electrolyte without lithium or voids in it."""
+
 PLAUSIBLE = (0.4, 2.5)
 """Measured over expected µ of casing and electrolyte; outside of it the volume is not in cm^-1."""
 
@@ -116,10 +122,71 @@ def find_references(
         found[scan] = _reference(Phase.CASING, expected[scan], plane[casing])
         found[scan] |= _around(expected[scan], plane[around])
         if electrolyte is not None:
-            deep = mean_plane(volumes[scan], deep_rows(electrolyte, volumes[scan].shape[0]))
-            inner = deep[distance < bore.radius_px - WALL_VOXELS]
+            rows_in = deep_rows(electrolyte, volumes[scan].shape[0])
+            inner = undisturbed_plane(volumes[scan], rows_in, distance < bore.radius_px - WALL_VOXELS)
             found[scan] |= _reference(Phase.ELECTROLYTE, expected[scan], inner)
     return found
+
+
+def undisturbed_plane(volume: Array, rows: NDArray[np.intp], within: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the electrolyte in the row that lithium and voids lower least: that of the 70 % quantile of row medians.
+
+    Parameters
+    ----------
+    volume : (n_z, n_y, n_x) array
+        µ in cm^-1; some rows are read.
+    rows : (n,) array of int
+        Rows that the electrolyte fills.
+    within : (n_y, n_x) array of bool
+        Columns in the bore.
+
+    Returns
+    -------
+    (n_inner,) array of float64
+        Its voxels, in cm^-1.
+    """
+    chosen = rows[np.linspace(0, rows.size - 1, min(MOST_SLICES, rows.size)).astype(int)]
+    planes = [np.asarray(to_host(volume[int(z) : int(z) + 1])[0], dtype=np.float64)[within] for z in chosen]
+    medians = np.array([np.median(plane) for plane in planes])
+    order = np.argsort(medians, kind="stable")
+    return planes[int(order[round(UNDISTURBED * (order.size - 1))])]
+
+
+def counter_row(volume: Array, electrolyte: Surface, bore: Bore, *, level_per_cm: float) -> int | None:
+    """Find where a dense counter electrode begins behind the electrolyte, by halving the rows in between.
+
+    Parameters
+    ----------
+    volume : (n_z, n_y, n_x) array
+        µ in cm^-1; a dozen rows are read.
+    electrolyte : Surface
+        Its surface.
+    bore : Bore
+        Axis and radius.
+    level_per_cm : float
+        What the electrolyte reads, in cm^-1.
+
+    Returns
+    -------
+    int or None
+        Two rows before the first one, going away from the anode, whose median is more than half above the
+        electrolyte: it is blurred into them. None if the last row is not.
+    """
+    within = bore.distance(*volume.shape[1:]) < bore.radius_px - WALL_VOXELS
+    rows = np.sort(deep_rows(electrolyte, volume.shape[0]))
+    rows = rows if electrolyte.end == "high" else rows[::-1]
+
+    def is_dense(place: int) -> bool:
+        plane = np.asarray(to_host(volume[int(rows[place]) : int(rows[place]) + 1])[0])
+        return float(np.median(plane[within])) > COUNTER * level_per_cm
+
+    low, high = 0, rows.size - 1
+    if level_per_cm <= 0 or not is_dense(high) or is_dense(low):
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_dense(middle) else (middle, high)
+    return int(rows[max(high - 2, 0)])
 
 
 def _wall_rings(profile: NDArray[np.float64], bore: Bore) -> NDArray[np.intp]:

@@ -19,6 +19,13 @@ COLLECTOR_REACH = 4
 COLLECTOR_SEEN = 0.003
 """A collector is flat. Where it covers 0.003 of a row, ln(1 - 0.003) is a tenth of carbon over 0.2 mm."""
 
+ONSET = 0.3
+"""Share of the line integral that tells a layer at which it is said to begin."""
+
+STILL_FALLING = 0.05
+"""A fall in transmission ends where a row adds less than this share of it."""
+
+STEP_ROWS = 3
 ROUGH_REACH = 12
 ROUGH_SEEN = 0.06
 """An electrolyte is rough, and the layers beside it differ by a few per cent in transmission."""
@@ -187,6 +194,10 @@ def dense_surface(transmission: Array, *, end: End, start: float, limit: float) 
     first = round(start if end == "high" else profile.size - 1 - start)
     light = float(towards[first])
     dense = np.flatnonzero(towards[first:] < light * np.exp(-limit))
+    step = _first_step(towards, first, light * np.exp(-ONSET * limit))
+    late = towards.size if dense.size == 0 else first + int(dense[0])
+    if step is not None and step[1] + STEP_ROWS < late:
+        return _measured(profile, end, step[0], max(step[1] - step[0], STEP_ROWS), ROUGH_SEEN, first)
     if dense.size == 0:
         return None
     crossing = first + int(dense[0])
@@ -229,6 +240,18 @@ def profile_from_volume(volume: Array, *, centre_yx: tuple[float, float], radius
         along_y = np.exp(-plane[:, third_x:-third_x].sum(axis=0) * voxel_um * 1e-4)
         profile[z] = 0.5 * (along_x.mean() + along_y.mean())
     return profile
+
+
+def _first_step(towards: NDArray[np.float64], first: int, below: float) -> tuple[int, int] | None:
+    """Half-way and end of the first fall in transmission: where lithium grew inside a layer, a long slope follows."""
+    fallen = np.flatnonzero(towards[first:] < below)
+    if fallen.size == 0:
+        return None
+    stop, light = first + int(fallen[0]), float(towards[first])
+    while stop + 1 < towards.size and towards[stop] - towards[stop + 1] > STILL_FALLING * (light - towards[stop + 1]):
+        stop += 1
+    half = np.flatnonzero(towards[first:] < 0.5 * (light + towards[stop]))
+    return first + int(half[0]), stop
 
 
 _ENDS: tuple[End, End] = ("low", "high")

@@ -59,6 +59,9 @@ class Thresholds:
         For each scan, how references at known places tie its µ to the expected one.
     notes : tuple of str
         What a reader of the labels must know, in plain sentences.
+    counter_row : int or None
+        First row, going away from the anode, in which a dense counter electrode fills the bore; None where none is
+        in view.
     """
 
     layout: CellLayout
@@ -75,6 +78,24 @@ class Thresholds:
     separability: tuple[Contrast, ...] = ()
     calibration: Mapping[str, Calibration] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    counter_row: int | None = None
+
+    def is_counter(self, rows: Array) -> Array:
+        """Tell which rows the dense counter electrode fills.
+
+        Parameters
+        ----------
+        rows : array
+            Row indices, any shape.
+
+        Returns
+        -------
+        array of bool
+            True from `counter_row` on, away from the anode.
+        """
+        if self.counter_row is None or self.electrolyte is None:
+            return rows < -np.inf
+        return rows >= self.counter_row if self.electrolyte.end == "high" else rows <= self.counter_row
 
     @property
     def scans(self) -> tuple[str, ...]:
@@ -157,9 +178,14 @@ def _assembled(t: Thresholds, slabs: list[Array], z0: int) -> tuple[Array, Array
     cut = [slab[(slice(None), *window)] for slab in slabs]
     here = replace(t, bore=replace(t.bore, y=t.bore.y - window[0].start, x=t.bore.x - window[1].start))
     place = place_slab(cut[0].shape, z0, bore=here.bore, collector=t.collector, electrolyte=t.electrolyte, xp=xp)
+    if not t.layout.has_carbon and len(slabs) == 2:
+        # Without carbon a dark voxel beside the electrolyte is lithium or void too, and the pair tells which.
+        place = replace(place, deep_electrolyte=place.beside_electrolyte)
     phases = label_slab(here, cut, place)
     shares_of_lithium = _lithium(here, cut, phases, place)
-    phases = xp.where(place.in_collector >= 0, xp.uint8(Phase.COLLECTOR), phases).astype(xp.uint8)
+    dense_end = (place.in_collector >= 0) | t.is_counter(place.rows)
+    phases = xp.where(dense_end, xp.uint8(Phase.COLLECTOR), phases).astype(xp.uint8)
+    shares_of_lithium = xp.where(t.is_counter(place.rows), xp.float32(0), shares_of_lithium)
     _continue_to_wall(here.bore, phases, shares_of_lithium)
     radius = xp.asarray(t.bore.distance(n_y, n_x))
     reach = min(t.bore.outer_radius_px or np.inf, min(n_y, n_x) / 2)

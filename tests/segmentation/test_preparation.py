@@ -118,12 +118,23 @@ def test_wrong_scans_grids_and_materials_are_refused(small_cell):
         prepared(cell, transmission={s: t[1:] for s, t in cell.transmission.items()})
 
 
-def test_a_stack_without_light_rows_is_refused(small_cell):
+def test_without_a_clear_row_levels_are_the_expected_ones(small_cell):
     cell = small_cell(seed=9)
     volumes = {"xenon": np.concatenate([cell.volumes["xenon"][:9], cell.volumes["xenon"][48:]])}
     image = np.concatenate([cell.transmission["xenon"][:9], cell.transmission["xenon"][48:]])
-    with pytest.raises(ValueError, match="rows lie clear of collector and electrolyte"):
-        prepare(volumes, CellLayout(), voxel_um=2.0, expected=cell.expected, transmission={"xenon": image})
+    found = prepare(volumes, CellLayout(), voxel_um=2.0, expected=cell.expected, transmission={"xenon": image})
+    assert found.film_depth is None
+    assert found.levels["xenon"][Phase.CARBON] == pytest.approx(1.15, rel=0.2)  # scaled by a blurred casing
+    assert any("no row lies clear of collector and electrolyte" in note for note in found.notes)
+
+
+def test_an_electrolyte_on_the_collector_begins_there(small_cell):
+    cell = small_cell(seed=10, electrolyte_z=50.3, film=0.0, roughness=0.01, voids=0)
+    layout = CellLayout((Phase.COLLECTOR, Phase.LITHIUM, Phase.ELECTROLYTE), inner_diameter_um=BORE_UM)
+    found = prepared(cell, layout=layout)
+    assert found.electrolyte.z == found.collector.z == pytest.approx(50.25, abs=0.1)
+    assert (found.electrolyte.end, found.collector.end) == ("low", "high")
+    assert found.levels["argon"][Phase.ELECTROLYTE] == pytest.approx(50.0, rel=0.03)  # noise and blur
 
 
 def test_a_dense_layer_taken_for_carbon_is_refused(small_cell):
