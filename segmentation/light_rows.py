@@ -53,13 +53,15 @@ def reaches_collector(
     within = bore.distance(*volume.shape[1:]) < 0.8 * bore.radius_px
     order = np.argsort(profile)
 
-    def mean_of(rows: NDArray[np.intp]) -> float:
-        planes = [np.asarray(to_host(volume[int(z) : int(z) + 1])[0], dtype=np.float64) for z in rows]
-        return float(np.mean([plane[within].mean() for plane in planes]))
-
-    lightest, middle = mean_of(order[-LEAST_ROWS:]), mean_of(order[order.size // 2 :][:LEAST_ROWS])
+    chosen = order[-LEAST_ROWS:], order[order.size // 2 :][:LEAST_ROWS]
+    lightest, middle = (_mean_within(volume, rows, within) for rows in chosen)
     is_filled = lightest > light_per_cm + FILLED * (dense_per_cm - light_per_cm)
     return is_filled and middle < IMPOSSIBLE * dense_per_cm
+
+
+def _mean_within(volume: Array, rows: NDArray[np.intp], within: NDArray[np.bool_]) -> float:
+    planes = [np.asarray(to_host(volume[int(z) : int(z) + 1])[0], dtype=np.float64) for z in rows]
+    return float(np.mean([plane[within].mean() for plane in planes]))
 
 
 def row_choices(n_z: int, collector: Surface | None, electrolyte: Surface | None) -> list[NDArray[np.intp]]:

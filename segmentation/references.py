@@ -175,18 +175,17 @@ def counter_row(volume: Array, electrolyte: Surface, bore: Bore, *, level_per_cm
     within = bore.distance(*volume.shape[1:]) < bore.radius_px - WALL_VOXELS
     rows = np.sort(deep_rows(electrolyte, volume.shape[0]))
     rows = rows if electrolyte.end == "high" else rows[::-1]
-
-    def is_dense(place: int) -> bool:
-        plane = np.asarray(to_host(volume[int(rows[place]) : int(rows[place]) + 1])[0])
-        return float(np.median(plane[within])) > COUNTER * level_per_cm
-
-    low, high = 0, rows.size - 1
-    if level_per_cm <= 0 or not is_dense(high) or is_dense(low):
+    low, high, limit = 0, rows.size - 1, COUNTER * level_per_cm
+    if limit <= 0 or _row_median(volume, rows[high], within) <= limit or _row_median(volume, rows[low], within) > limit:
         return None
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if is_dense(middle) else (middle, high)
+        low, high = (low, middle) if _row_median(volume, rows[middle], within) > limit else (middle, high)
     return int(rows[max(high - 2, 0)])
+
+
+def _row_median(volume: Array, row: np.intp, within: NDArray[np.bool_]) -> float:
+    return float(np.median(np.asarray(to_host(volume[int(row) : int(row) + 1])[0])[within]))
 
 
 def _wall_rings(profile: NDArray[np.float64], bore: Bore) -> NDArray[np.intp]:
