@@ -106,7 +106,9 @@ def _block_paths(
 
 def _phase(palette: Palette, paths: NDArray[np.float32], chords_um: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return the phase behind the cell, (n_rays, n_rows), in rad: negative, as matter holds the wave back."""
-    inner = sum(paths[:, c] * np.float32(turn) for c, turn in enumerate(palette.excess_phase))
+    # A single tissue in the last group of paths is not padded.
+    turns = palette.excess_phase[: paths.shape[1]]
+    inner = sum(paths[:, c] * np.float32(turn) for c, turn in enumerate(turns))
     around = sum(turn * chord for turn, chord in zip(palette.shared_phase, chords_um, strict=True))
     return -(inner + np.asarray(around)[:, None]).astype(np.float32)
 

@@ -1,0 +1,147 @@
+"""Make training twins, and train the networks that ship: `make` and `fit` side by side; both go on after a kill.
+
+python -m benchmarks.train_weights make twins --first 0 --count 600
+python -m benchmarks.train_weights make held-out --first 900000 --count 16
+python -m benchmarks.train_weights fit twins held-out --scans argon xenon --out two-gas --minutes 60
+"""
+
+import argparse
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+
+from xelith.materials import Phase
+from xelith.segmentation.training import Plan, Trainer
+from xelith.segmentation.training_batches import draw_batch
+from xelith.segmentation.training_set import Example, make_example
+from xelith.segmentation.unet import Reference, build_network, features, weights_bytes, weights_of
+
+BATCH = 2
+SAVE_S = 240.0
+SCORED = (Phase.VOID, Phase.LITHIUM, Phase.CARBON, Phase.ELECTROLYTE)
+
+
+def write(path: Path, example: Example) -> None:
+    """Write an example, whole or not at all."""
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        np.savez(file, **{item.name: getattr(example, item.name) for item in fields(example)})
+    partial.replace(path)
+
+
+def read(path: Path) -> Example:
+    """Read an example."""
+    with np.load(path) as file:
+        numbers = {name: float(file[name]) for name in ("noise", "voxel_um")}
+        return Example(file["mu"], file["dense"], file["labels"], str(file["kind"]), **numbers)
+
+
+def make(folder: Path, first: int, count: int) -> None:
+    """Make the examples that are not there yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed in range(first, first + count):
+        path = folder / f"{seed:06d}.npz"
+        if not path.exists():
+            clock = time.monotonic()
+            write(path, make_example(seed))
+            print(f"{path.name} {time.monotonic() - clock:.1f} s", flush=True)
+
+
+def score(trainer: Trainer, examples: list[Example], scans: list[str]) -> dict[str, float]:
+    """Return IoU of each phase over all held-out examples, by the averaged weights."""
+    import torch
+
+    network = trainer.averaged()
+    both, either = np.zeros(len(Phase)), np.zeros(len(Phase))
+    for example in examples:
+        index = [("argon", "xenon").index(scan) for scan in scans]
+        volumes = [example.mu[i].astype(np.float32) for i in index]
+        references = [Reference(1.0, max(1 / float(example.dense[i]), 1.01)) for i in index]
+        seen = torch.from_numpy(features(volumes, references))[None].to(memory_format=torch.channels_last_3d)
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            found = network(seen)[0].argmax(0).numpy()
+        known = example.labels != 255
+        for phase in Phase:
+            a, b = found[known] == phase, example.labels[known] == phase
+            both[phase] += (a & b).sum()
+            either[phase] += (a | b).sum()
+    iou = both / np.maximum(either, 1)
+    return {**{p.name.lower(): float(iou[p]) for p in Phase}, "mean": float(np.mean([iou[p] for p in SCORED]))}
+
+
+def fit(folder: Path, held_out: Path, scans: list[str], out: Path, minutes: float, rate: float) -> None:
+    """Train until the time is up, going on from the checkpoint where there is one; the best weights are kept."""
+    import torch
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    out.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(build_network(len(scans)), Plan(rate=rate))
+    state, log = out / "checkpoint.pt", out / "log.jsonl"
+    best = -1.0
+    if state.exists():
+        saved = torch.load(state, weights_only=True)
+        trainer.restore(saved["trainer"])
+        best = saved["best"]
+    rng = np.random.default_rng([trainer.step, 1])
+    end, saved_at, losses = time.monotonic() + 60 * minutes, time.monotonic(), []
+
+    def batch(generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        files = sorted(folder.glob("*.npz"))
+        chosen = [read(files[i]) for i in generator.integers(0, len(files), BATCH)]
+        return draw_batch(chosen, scans, generator)
+
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(batch, rng.spawn(1)[0])
+        while time.monotonic() < end:
+            inputs, labels = following.result()
+            following = pool.submit(batch, rng.spawn(1)[0])
+            losses.append(trainer.learn(inputs, labels))
+            if trainer.step % 50 == 0:
+                print(f"{trainer.step} loss {np.mean(losses[-50:]):.4f}", flush=True)
+            if time.monotonic() - saved_at > SAVE_S or time.monotonic() >= end:
+                found = score(trainer, [read(p) for p in sorted(held_out.glob("*.npz"))], scans)
+                twins = len(list(folder.glob("*.npz")))
+                facts = {"step": trainer.step, "loss": float(np.mean(losses[-200:])), "twins": twins}
+                with log.open("a") as file:
+                    file.write(json.dumps({**facts, **found}) + "\n")
+                print(facts, {k: round(v, 3) for k, v in found.items()}, flush=True)
+                if found["mean"] > best:
+                    best = found["mean"]
+                    notes = {"steps": str(trainer.step), "held_out_mean_iou": f"{best:.4f}"}
+                    content = weights_bytes(weights_of(trainer.averaged(), scans, **notes))
+                    (out / "best.partial").write_bytes(content)
+                    (out / "best.partial").replace(out / "best.safetensors")
+                torch.save({"trainer": trainer.state(), "best": best}, out / "checkpoint.partial")
+                (out / "checkpoint.partial").replace(state)
+                saved_at = time.monotonic()
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    making = commands.add_parser("make")
+    making.add_argument("folder", type=Path)
+    making.add_argument("--first", type=int, default=0)
+    making.add_argument("--count", type=int, default=600)
+    fitting = commands.add_parser("fit")
+    fitting.add_argument("folder", type=Path)
+    fitting.add_argument("held_out", type=Path)
+    fitting.add_argument("--scans", nargs="+", default=["argon", "xenon"])
+    fitting.add_argument("--out", type=Path, required=True)
+    fitting.add_argument("--minutes", type=float, default=60.0)
+    fitting.add_argument("--rate", type=float, default=2e-3)
+    given = parser.parse_args()
+    if given.command == "make":
+        make(given.folder, given.first, given.count)
+    else:
+        fit(given.folder, given.held_out, given.scans, given.out, given.minutes, given.rate)
+
+
+if __name__ == "__main__":
+    main()
