@@ -6,14 +6,11 @@ the sinogram steps and the reconstruction, and writes the slab's own chunks.
 """
 
 import logging
-import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
 
 from ..arrays import Block, blocks, open_device
 from ..arrays.gpu import Host
@@ -23,11 +20,15 @@ from .chain import extended
 from .fields import open_fields
 from .job import Job, Reconstructed, check_job
 from .ledger import Ledger, fingerprint
+from .scratch import CorruptScratch, Integrals, make_scratch, save_transmission
 from .steps import Centre, FlatField, Layout, Step, Truncation
 from .store import ImageLayout, create_image, plan_layout, publish
 from .tasks import Facts, ProjectionTask, SlabTask, Task, store_record
 
 log = logging.getLogger(__name__)
+
+MOST_REPAIRS = 2
+"""How often line integrals that are damaged on disk are redone before the disk is given up."""
 
 
 def reconstruct(job: Job, ledger: Ledger, source_mark: str) -> Reconstructed:
@@ -60,13 +61,14 @@ def reconstruct(job: Job, ledger: Ledger, source_mark: str) -> Reconstructed:
     mark = fingerprint(axis_mark, *_dump(job.steps(Layout.SINOGRAMS)), layout)
     stages = [-1, *(slab.index for slab in layout.slabs)]
     volume_done = job.image.exists() and all(ledger.done(f"{job.name}/volume", block, mark) for block in stages)
+    scratch_mark = fingerprint(read_mark, job.blocks.views, job.blocks.batch)
     if not volume_done:
-        _integrate(job, ledger, layout, fingerprint(read_mark, job.blocks.views, job.blocks.batch))
+        _integrate(job, ledger, layout, scratch_mark)
     if not ledger.done(f"{job.name}/centre", 0, axis_mark):
-        _record_centre(job, ledger, axis_mark)
+        _mended(job, ledger, layout, scratch_mark, lambda: _record_centre(job, ledger, axis_mark))
     centre = _centre_of(ledger.facts(f"{job.name}/centre"))
     if not volume_done:
-        _reconstruct_slabs(job, ledger, layout, centre, mark)
+        _mended(job, ledger, layout, scratch_mark, lambda: _reconstruct_slabs(job, ledger, layout, centre, mark))
     sums = np.load(job.folder / ".xelith" / f"{job.name}-transmission.npy")
     repaired = dict(ledger.facts(f"{job.name}/integrals", -1).get("repaired", {}))
     found = replace(centre, centre_px=job.selection.full_px(centre.centre_px))
@@ -74,7 +76,7 @@ def reconstruct(job: Job, ledger: Ledger, source_mark: str) -> Reconstructed:
     return Reconstructed(job.image, layout, found, sums, repaired, mark, biased)
 
 
-def line_integrals(job: Job, ledger: Ledger, source_mark: str) -> Any:
+def line_integrals(job: Job, ledger: Ledger, source_mark: str) -> Integrals:
     """Return the corrected line integrals of a scan, made again where they are gone.
 
     Parameters
@@ -88,15 +90,16 @@ def line_integrals(job: Job, ledger: Ledger, source_mark: str) -> Any:
 
     Returns
     -------
-    zarr.Array
+    Integrals
         (n_theta, n_rows, n_cols) line integrals, dimensionless, read when sliced.
     """
     layout = _layout(job)
     path = job.scratch / "integrals"
     mark = fingerprint(_read_mark(job, source_mark, layout), job.blocks.views, job.blocks.batch)
-    if not (path.exists() and ledger.done(f"{job.name}/integrals", -1, mark)):
+    stages = (-1, *(block.index for block in blocks(job.selection.shape[0], job.blocks.views)))
+    if not (path.exists() and all(ledger.done(f"{job.name}/integrals", block, mark) for block in stages)):
         _integrate(job, ledger, layout, mark)
-    return zarr.open_array(path, mode="r")
+    return Integrals(path, on_fault=lambda views: _take_back(job, ledger, views))
 
 
 def _layout(job: Job) -> ImageLayout:
@@ -154,9 +157,12 @@ def _integrate(job: Job, ledger: Ledger, layout: ImageLayout, mark: str) -> None
     integrals, sums = job.scratch / "integrals", job.scratch / "sums"
     fresh = not (integrals.exists() and sums.exists() and ledger.done(stage, -2, mark))
     if fresh:
-        _make_scratch(job, layout, len(todo))
+        shape, chunk = job.selection.shape, (job.blocks.batch, layout.slab)
+        make_scratch(job.scratch, shape, chunk=chunk, n_blocks=len(todo))
         ledger.record(stage, -2, mark, {"blocks": len(todo)})
-    missing = [b for b in todo if fresh or not ledger.done(stage, b.index, mark)]
+        for block in todo:
+            ledger.forget(stage, block.index, "scratch is new")
+    missing = [b for b in todo if not ledger.done(stage, b.index, mark)]
     if missing:
         fields = replace(open_fields(job.scan, job.selection), hardening=job.hardening, jig=job.jig)
         task = ProjectionTask(
@@ -170,37 +176,33 @@ def _integrate(job: Job, ledger: Ledger, layout: ImageLayout, mark: str) -> None
             device=job.compute.device,
         )
         _run_blocks(job, ledger, stage, task, missing, total=len(todo), mark=mark)
+        job.check_input()
     counts: dict[str, int] = {}
     for block in todo:
         for key, value in ledger.facts(stage, block.index)["repaired"].items():
             counts[key] = counts.get(key, 0) + int(value)
     _refuse_nonfinite(job, counts)
-    _save_transmission(job, sums)
+    save_transmission(job.scratch, job.folder / ".xelith" / f"{job.name}-transmission.npy", n_theta)
     frames = fingerprint([ledger.facts(stage, block.index)["sha256"] for block in todo])
     ledger.record(stage, -1, mark, {"repaired": counts, "frames_sha256": frames})
 
 
-def _make_scratch(job: Job, layout: ImageLayout, n_blocks: int) -> None:
-    """Empty scratch arrays: chunks hold the views in memory at a time, and the rows of a slab."""
-    n_theta, n_rows, n_cols = job.selection.shape
-    shutil.rmtree(job.scratch, ignore_errors=True)
-    for name, shape, chunks in (
-        ("integrals", (n_theta, n_rows, n_cols), (min(job.blocks.batch, n_theta), min(layout.slab, n_rows), n_cols)),
-        ("sums", (n_blocks, n_rows, n_cols), (1, n_rows, n_cols)),
-    ):
-        zarr.create_array(job.scratch / name, shape=shape, chunks=chunks, dtype="f4", compressors=None)
+def _take_back(job: Job, ledger: Ledger, views: Sequence[int]) -> None:
+    """Let the blocks of some views be read again, because their line integrals were damaged on disk."""
+    log.warning("scan %s: line integrals of the views from %s on were damaged on disk; redone", job.name, list(views))
+    for index in sorted({view // job.blocks.views for view in views}):
+        ledger.forget(f"{job.name}/integrals", index, "damaged on scratch")
 
 
-def _save_transmission(job: Job, sums: Path) -> None:
-    """Mean transmission of every pixel from the blocks' sums, one block in memory at a time."""
-    planes = zarr.open_array(sums, mode="r")
-    total = np.zeros(planes.shape[1:], np.float64)
-    for index in range(planes.shape[0]):
-        total += np.asarray(planes[index])
-    target = job.folder / ".xelith" / f"{job.name}-transmission.npy"
-    partial = target.with_suffix(".partial.npy")
-    np.save(partial, (total / job.selection.shape[0]).astype(np.float32))
-    publish(partial, target)
+def _mended(job: Job, ledger: Ledger, layout: ImageLayout, mark: str, work: Callable[[], None]) -> None:
+    """Do work that reads the line integrals; redo those that turn out to be damaged, and go on."""
+    for _ in range(MOST_REPAIRS):
+        try:
+            return work()
+        except CorruptScratch as error:
+            _take_back(job, ledger, error.views)
+            _integrate(job, ledger, layout, mark)
+    return work()
 
 
 def _refuse_nonfinite(job: Job, counts: Mapping[str, int]) -> None:
@@ -232,7 +234,7 @@ def _record_centre(job: Job, ledger: Ledger, mark: str) -> None:
         )
     else:
         job.advance(f"{job.name}: centre", 0, 1)
-        integrals = zarr.open_array(job.scratch / "integrals", mode="r")
+        integrals = Integrals(job.scratch / "integrals")
         found = find_axis(integrals, job.theta, step, job.selection)
         job.advance(f"{job.name}: centre", 1, 1)
     if not found.is_trusted:
@@ -260,7 +262,9 @@ def _reconstruct_slabs(job: Job, ledger: Ledger, layout: ImageLayout, centre: Ax
     if fresh:
         create_image(target, layout, name=job.name, attributes=job.attributes)
         ledger.record(stage, -2, mark, {"blocks": len(layout.slabs)})
-    todo = [s for s in layout.slabs if fresh or not ledger.done(stage, s.index, mark)]
+        for slab in layout.slabs:
+            ledger.forget(stage, slab.index, "the image is new")
+    todo = [s for s in layout.slabs if not ledger.done(stage, s.index, mark)]
     task = SlabTask(
         job.scratch / "integrals",
         job.theta,
@@ -276,7 +280,7 @@ def _reconstruct_slabs(job: Job, ledger: Ledger, layout: ImageLayout, centre: Ax
     _run_blocks(job, ledger, stage, task, todo, total=len(layout.slabs), mark=mark)
     if not is_mending:
         publish(target, job.image)
-    integrals = zarr.open_array(job.scratch / "integrals", mode="r")
+    integrals = Integrals(job.scratch / "integrals")
     ledger.record(stage, -1, mark, {"biased": _is_biased(job, integrals, layout, centre)})
 
 

@@ -51,6 +51,8 @@ class Job:
         Map for the step `hardening`; None where the chain has none.
     workers : Workers
         Who runs the blocks.
+    check_input : callable
+        Raises ValueError if the scan's files have changed since the run began.
     jig : float
         Line integral of gas beside the cell that the flats did not see, dimensionless.
     """
@@ -66,6 +68,7 @@ class Job:
     advance: Advance = lambda stage, done, total: None
     hardening: Linearisation | None = None
     workers: Workers = field(default_factory=Threads)
+    check_input: Callable[[], None] = lambda: None
     jig: float = 0.0
 
     @property

@@ -145,7 +145,8 @@ class Ledger:
         reason : str
             What is wrong with it, for the record.
         """
-        self.record(stage, block, "", {"forgotten": reason})
+        if (stage, block) in self._facts:
+            self.record(stage, block, "", {"forgotten": reason})
 
     def event(self, name: str, facts: Mapping[str, Any] | None = None) -> None:
         """Record what happens to the run as a whole.

@@ -2,15 +2,19 @@
 
 import hashlib
 import platform
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from .. import __version__
+from .config import ScanEntry
 from .ledger import fingerprint
 
-WHOLE_FILE_BYTES = 2 * 2**30
+WHOLE_FILE_BYTES = 256 * 2**20
 RECORDED = (
     "numpy",
     "scipy",
@@ -88,6 +92,53 @@ def input_mark(path: Path) -> str:
     return fingerprint(facts)
 
 
+def named_files(section: BaseModel) -> list[Path]:
+    """List the files and folders that a part of the configuration names and that are there.
+
+    Parameters
+    ----------
+    section : BaseModel
+        The configuration, or a part of it.
+
+    Returns
+    -------
+    list of Path
+        In the order of the keys.
+    """
+    return [path for path in _paths(section) if path.exists()]
+
+
+def _paths(value: Any) -> Iterator[Path]:
+    if isinstance(value, Path):
+        yield value
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _paths(getattr(value, name))
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _paths(inner)
+    elif isinstance(value, tuple):
+        for inner in value:
+            yield from _paths(inner)
+
+
+def scan_mark(entry: ScanEntry) -> str:
+    """Fingerprint all that the frames of a scan depend on: its files, and how they are read.
+
+    Parameters
+    ----------
+    entry : ScanEntry
+        The scan.
+
+    Returns
+    -------
+    str
+        Changes when a file does, or when other values are read from it.
+    """
+    read = {"path", "flat_path", "dark_path", "is_line_integral", "allow_outside"}
+    return fingerprint([input_mark(path) for path in named_files(entry)], entry.model_dump(mode="json", include=read))
+
+
 def input_sha256(path: Path) -> str | None:
     """Hash an input's bytes.
 
@@ -99,7 +150,8 @@ def input_sha256(path: Path) -> str | None:
     Returns
     -------
     str or None
-        SHA-256 in hexadecimal; None above 2 GiB, where it would cost a second reading.
+        SHA-256 in hexadecimal; None above 256 MiB, where a second reading would cost: the frames that were used are
+        hashed as they are read.
     """
     files = input_files(path)
     if sum(file.stat().st_size for file in files) > WHOLE_FILE_BYTES:

@@ -22,7 +22,7 @@ from .measuring import measure
 from .opening import Opened, open_all
 from .phase_map import Labelled, Unlabelled, label_phases
 from .planning import estimate
-from .provenance import image_attributes, input_mark, input_sha256, now, versions
+from .provenance import image_attributes, input_mark, input_sha256, named_files, now, scan_mark, versions
 from .ready_volume import import_volume
 from .report import write_report
 from .results import build_results
@@ -223,8 +223,8 @@ def _logged(path: Path) -> Iterator[None]:
 
 
 def _finish(run: Run, opened: list[Opened]) -> dict[str, Any]:
-    marks = {one.name: input_mark(one.source) for one in opened}
-    whole = fingerprint(run.text, marks, versions()["xelith"])
+    marks = {one.name: scan_mark(one.entry) for one in opened}
+    whole = fingerprint(run.text, [input_mark(path) for path in named_files(run.config)], versions()["xelith"])
     outputs = [run.folder / name for name in ("results.json", "report.html")]
     images = [run.folder / f"{one.name}.ome.zarr" for one in opened]
     if run.ledger.done("run", 0, whole) and all(path.exists() for path in (*outputs, *images)):
@@ -239,7 +239,7 @@ def _finish(run: Run, opened: list[Opened]) -> dict[str, Any]:
     labelled = label_phases(run.config, volumes, run.folder, run.ledger, run.advance)
     shares = _decomposed(run, opened, marks, volumes, labelled)
     measured = measure(run.config, volumes, labelled, run.folder)
-    sources = {one.name: {"path": str(one.source), "sha256": _hash(run, one, marks[one.name])} for one in opened}
+    sources = {one.name: _source(run, one, marks[one.name]) for one in opened}
     results = build_results(run.config, volumes, labelled, measured, sources)
     results["two_gas"] = two_gas_summary(shares)
     results["provenance"] = _provenance(run, started, time.monotonic() - clock)
@@ -277,12 +277,20 @@ def _job(config: Config, one: Opened, folder: Path, advance: Advance) -> Job:
 def _volume(run: Run, one: Opened, mark: str) -> Reconstructed:
     if one.scan is None:
         return import_volume(run.config, one, run.folder, run.ledger, mark)
-    job = replace(_job(run.config, one, run.folder, run.advance), workers=run.workers)
-    return reconstruct(job, run.ledger, _source_mark(one, mark))
+    return reconstruct(_job_at_work(run, one, mark), run.ledger, mark)
 
 
-def _source_mark(one: Opened, mark: str) -> str:
-    return fingerprint(mark, one.entry.model_dump(mode="json"))
+def _job_at_work(run: Run, one: Opened, mark: str) -> Job:
+    """The job with those who do it, and a check that its files stay what they were."""
+
+    def _check() -> None:
+        if scan_mark(one.entry) != mark:
+            raise ValueError(
+                f"scan {one.name}: its files have changed while they were read; wait until they are complete, then "
+                "run it again"
+            )
+
+    return replace(_job(run.config, one, run.folder, run.advance), workers=run.workers, check_input=_check)
 
 
 def _decomposed(
@@ -294,22 +302,18 @@ def _decomposed(
 ) -> TwoGas | str:
     """Shares of electrolyte and gas from the pair of scans, or why there are none."""
     jobs = {
-        one.name: (
-            replace(_job(run.config, one, run.folder, run.advance), workers=run.workers),
-            _source_mark(one, marks[one.name]),
-        )
-        for one in opened
-        if one.scan is not None
+        one.name: (_job_at_work(run, one, marks[one.name]), marks[one.name]) for one in opened if one.scan is not None
     }
     return decompose_scans(run.config, jobs, volumes, labelled, run.ledger, advance=run.advance)
 
 
-def _hash(run: Run, one: Opened, mark: str) -> str | None:
+def _source(run: Run, one: Opened, mark: str) -> dict[str, Any]:
+    """Where a scan came from: its path, the hash of its file, and the hash of the frames that were used."""
     stage = f"{one.name}/sha256"
     if not run.ledger.done(stage, 0, mark):
         run.ledger.record(stage, 0, mark, {"sha256": input_sha256(one.source)})
-    found: str | None = run.ledger.facts(stage)["sha256"]
-    return found
+    frames = run.ledger.facts(f"{one.name}/integrals", -1).get("frames_sha256")
+    return {"path": str(one.source), **run.ledger.facts(stage), "frames_sha256": frames}
 
 
 def _provenance(run: Run, started: str, seconds: float) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from .chain import (
 )
 from .checksums import chunk_sums
 from .fields import Fields
+from .scratch import Integrals
 from .selection import Selection
 from .steps import Step
 from .store import ImageLayout, write_slab
@@ -252,9 +253,9 @@ class SlabTask:
 
     def _rows_and_work(self, slab: Block) -> tuple[NDArray[np.float32], Callable[[Array], Array]]:
         """Line integrals that the slab needs, and what is to be done with them."""
-        integrals: Any = zarr.open_array(self.integrals, mode="r")
+        integrals = Integrals(self.integrals)
         if self.cone is None:
-            sinograms = np.ascontiguousarray(np.swapaxes(np.asarray(integrals[:, slab.slice]), 0, 1))
+            sinograms = np.ascontiguousarray(np.swapaxes(integrals[:, slab.slice], 0, 1))
             return sinograms, partial(
                 reconstruct_slab,
                 theta=self.theta,
@@ -265,7 +266,7 @@ class SlabTask:
             )
         n_rows = integrals.shape[1]
         first, last = rows_of_slab(self.cone, integrals.shape[1:], slab)
-        return np.asarray(integrals[:, first:last]), partial(
+        return integrals[:, first:last], partial(
             reconstruct_cone_slab,
             theta=self.theta,
             steps=self.steps,

@@ -358,3 +358,9 @@ class DiscRun:
 def disc_run(tmp_path: Path) -> DiscRun:
     """A small scan ready to be run."""
     return DiscRun(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def disc_folder() -> Callable[[Path], DiscRun]:
+    """Make such a scan in a folder of one's own."""
+    return DiscRun

@@ -1,0 +1,216 @@
+"""What happens at night, on real processes: killed, stopped, disk full, files gone. Nothing is lost."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from xelith.pipeline.status import run_status
+from xelith.pipeline.store import open_level
+
+COMPUTE = {"memory_gib": 0.25, "threads": 2}
+
+
+def start(config, out, **extra) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "xelith.pipeline", "run", str(config), "--out", str(out), "--quiet"]
+    return subprocess.Popen(
+        command, cwd=config.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def finish(config, out) -> tuple[int, str]:
+    process = start(config, out)
+    _, complaint = process.communicate(timeout=240)
+    return process.returncode, complaint
+
+
+def arrived(out, share, process) -> bool:
+    """Wait until a share of the work is done; False where the run ended before."""
+    while process.poll() is None:
+        if run_status(out).progress >= share:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def levels(out) -> list[np.ndarray]:
+    return [open_level(out / "main.ome.zarr", level)[:] for level in range(3)]
+
+
+def same(out, whole) -> None:
+    for found, expected in zip(levels(out), levels(whole), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    names = ["results.json", "report.html", "config.yaml", "run.log"]
+    assert all((out / name).is_file() for name in names)
+    assert not list(out.rglob("*.partial*"))
+    assert not (out / ".xelith" / "scratch").exists()
+    name = "main-transmission.npy"
+    np.testing.assert_array_equal(np.load(out / ".xelith" / name), np.load(whole / ".xelith" / name))
+
+
+@pytest.fixture(scope="module")
+def long_run(tmp_path_factory, request):
+    """A scan of many blocks, its configuration, and its undisturbed result."""
+    made = request.getfixturevalue("disc_folder")(tmp_path_factory.mktemp("faults"))
+    made.write_scan(n_theta=300, n_rows=400)
+    config = made.config(compute=COMPUTE)
+    whole = made.folder / "whole"
+    code, complaint = finish(config, whole)
+    assert code == 0, complaint
+    return made, config, whole
+
+
+@pytest.mark.parametrize("share", [0.2, 0.7])
+def test_killed_and_resumed_gives_the_same_bits(long_run, tmp_path, share):
+    _, config, whole = long_run
+    process = start(config, tmp_path / "out")
+    assert arrived(tmp_path / "out", share, process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert run_status(tmp_path / "out").state == "interrupted"
+    assert not (tmp_path / "out" / "main.ome.zarr").exists()
+    assert finish(config, tmp_path / "out") == (0, "")
+    same(tmp_path / "out", whole)
+
+
+@pytest.mark.validate
+@pytest.mark.parametrize("seed", range(25))
+def test_killed_at_random_moments(long_run, tmp_path, seed):
+    _, config, whole = long_run
+    rng = random.Random(seed)
+    kills = 0
+    while kills < 1 + seed % 3:
+        process = start(config, tmp_path / "out")
+        moment = rng.uniform(0, 1)
+        if not arrived(tmp_path / "out", moment, process):
+            process.communicate()
+            break
+        time.sleep(rng.uniform(0, 0.3))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        kills += 1
+    assert finish(config, tmp_path / "out")[0] == 0
+    same(tmp_path / "out", whole)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_a_state_that_goes_on(long_run, tmp_path, number):
+    _, config, whole = long_run
+    process = start(config, tmp_path / "out")
+    assert arrived(tmp_path / "out", 0.3, process)
+    clock = time.monotonic()
+    process.send_signal(number)
+    _, complaint = process.communicate(timeout=60)
+    assert time.monotonic() - clock < 5  # the promise of the command
+    assert process.returncode == 130
+    assert complaint.splitlines()[-1] == "xelith: stopped; run the same command again to go on"
+    assert run_status(tmp_path / "out").state == "stopped"
+    assert finish(config, tmp_path / "out") == (0, "")
+    same(tmp_path / "out", whole)
+
+
+def test_a_second_run_in_one_folder_is_refused(long_run, tmp_path):
+    _, config, whole = long_run
+    first = start(config, tmp_path / "out")
+    assert arrived(tmp_path / "out", 0.01, first)
+    code, complaint = finish(config, tmp_path / "out")
+    assert code == 2
+    assert f"in use by process {first.pid}" in complaint and len(complaint.splitlines()) == 1
+    first.communicate()
+    assert first.returncode == 0
+    same(tmp_path / "out", whole)
+
+
+def test_a_killed_worker_is_replaced(long_run, tmp_path):
+    made, _, whole = long_run
+    config = made.config("local.yaml", compute={"memory_gib": 0.25, "scheduler": "local", "workers": 2})
+    process = start(config, tmp_path / "out")
+    assert arrived(tmp_path / "out", 0.1, process)
+    children = psutil.Process(process.pid).children(recursive=True)
+    workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    assert len(workers) >= 2
+    workers[0].kill()
+    process.communicate(timeout=240)
+    assert process.returncode == 0
+    same(tmp_path / "out", whole)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 30 MB, and what makes it larger."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=30m", "tmpfs", disk], capture_output=True, check=False, text=True
+    )
+    if made.returncode:
+        pytest.skip(f"no small disk to fill: {made.stderr.strip()}")
+    yield disk, lambda: subprocess.run(["mount", "-o", "remount,size=400m", disk], check=True)
+    subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_a_full_disk_is_said_and_more_room_lets_it_go_on(long_run, small_disk):
+    _, config, whole = long_run
+    disk, enlarge = small_disk
+    code, complaint = finish(config, disk / "out")
+    assert code == 2
+    assert "no space left" in complaint and "run the same again" in complaint
+    assert len(complaint.splitlines()) == 1
+    assert not (disk / "out" / "main.ome.zarr").exists()
+    enlarge()
+    assert finish(config, disk / "out") == (0, "")
+    same(disk / "out", whole)
+
+
+@pytest.mark.parametrize("fault", ["shrunk", pytest.param("vanished", marks=pytest.mark.validate)])
+def test_a_scan_that_vanishes_or_shrinks_is_said(long_run, tmp_path, fault):
+    made, _, whole = long_run
+    data = shutil.copy(made.folder / "scan.h5", tmp_path / "scan.h5")
+    config = Path(shutil.copy(made.folder / "run.yaml", tmp_path / "run.yaml"))
+    out = tmp_path / "out"
+    process = start(config, out)
+    while not (out / ".xelith" / "ledger.jsonl").exists() and process.poll() is None:
+        time.sleep(0.005)
+    if fault == "vanished":
+        Path(data).unlink()
+    else:
+        os.truncate(data, 2_000_000)
+    _, complaint = process.communicate(timeout=240)
+    assert process.returncode == 2
+    assert len(complaint.splitlines()) == 1
+    assert "scan.h5" in complaint or "scan main: its files have changed" in complaint
+    assert not (out / "main.ome.zarr").exists()
+    assert run_status(out).state == "failed"
+    shutil.copy(made.folder / "scan.h5", data)
+    assert finish(config, out) == (0, "")
+    same(out, whole)
+
+
+@pytest.mark.parametrize("fault", ["changed", pytest.param("missing", marks=pytest.mark.validate)])
+def test_line_integrals_damaged_on_disk_are_redone(long_run, tmp_path, fault):
+    made, _, whole = long_run
+    config = made.config("kept.yaml", compute=COMPUTE)
+    process = start(config, tmp_path / "out")
+    assert arrived(tmp_path / "out", 0.55, process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    scratch = tmp_path / "out" / ".xelith" / "scratch" / "main" / "integrals" / "c"
+    chunk = max(p for p in scratch.glob("2/*/0"))  # of the last slab
+    if fault == "changed":
+        data = bytearray(chunk.read_bytes())
+        data[1000] ^= 16
+        chunk.write_bytes(bytes(data))
+    else:
+        chunk.unlink()
+    code, complaint = finish(config, tmp_path / "out")
+    assert code == 0
+    assert "views from [128] on were damaged on disk; redone" in complaint
+    same(tmp_path / "out", whole)
