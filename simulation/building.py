@@ -10,11 +10,10 @@ import numpy as np
 from ..materials import MATERIALS, Absorber, Gas, Phase
 from .cell import Cell, Ring, disc, min_side
 from .charge import Charge
-from .construction import LAYERS, Construction
+from .construction import Construction
 from .deposit import lithium_voxels, split_voxels, tops_of
 from .design import Bore, CellDesign
 from .layers import check_room, layer_heights, stack
-from .noise import stream
 from .openings import open_carbon, open_electrolyte
 from .plating import fill_pores, grow_filaments, grow_masses, scatter_clusters
 from .slabs import Workpiece, empty_labels
@@ -65,7 +64,7 @@ def build_cell(
     inside = disc(side, bore.radius_um / bore.voxel_um)
     voxels = lithium_voxels(charge.plated_mah_per_cm2, int(inside.sum()), bore.voxel_um)
     budget = split_voxels(voxels, design.deposit.shares)
-    heights = layer_heights(design, budget["film"], inside, stream(seed, LAYERS, 0))
+    heights = layer_heights(design, budget["film"], inside, seed)
     n_z = round(bore.height_um / bore.voxel_um)
     check_room(design, charge, heights, budget["film"])
     ceiling = n_z - round(design.counter_um / bore.voxel_um)

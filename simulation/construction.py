@@ -17,6 +17,9 @@ VOID, FILM, CARBON, ELECTROLYTE, COLLECTOR, CLOSED, MASS, MIXED, IN_CARBON, ISOL
 LAYERS, PORES, SEALS, FILLING, FILAMENTS, CLUSTERS, MASSES, GRAIN, VOIDS, CRACKS, CRACKS_TURNED = range(100, 111)
 """Purposes of the random streams; each step has its own, apart from those of a scan."""
 
+PATTERN = 65536
+"""Slice of the random fields that lies at the origin of a cell, so that slices below it are there too."""
+
 
 @dataclass(frozen=True, eq=False)
 class Construction:
@@ -54,6 +57,12 @@ class Construction:
     def side(self) -> int:
         """Voxels across a slice."""
         return len(self.work.inside)
+
+    @property
+    def origin(self) -> int:
+        """Mean top of the carbon in the tube, in slices: pores and voids are placed from it, charged or not."""
+        tops = self.tops[-1][self.work.inside]
+        return int(tops.sum(dtype=np.int64)) // tops.size
 
     @property
     def carbon_rows(self) -> tuple[int, int]:

@@ -73,6 +73,14 @@ class SimulatedFrames:
         """Type of the counts."""
         return np.dtype(np.uint16)
 
+    @property
+    def made(self) -> range:
+        """The views that are kept."""
+        if self._made is None:
+            return range(0)
+        start, counts = self._made
+        return range(start, start + len(counts))
+
     def __getitem__(self, key: slice | tuple[slice, ...]) -> NDArray[np.uint16]:
         """Make a part of the stack."""
         first, *rest = key if isinstance(key, tuple) else (key,)

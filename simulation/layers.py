@@ -4,17 +4,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .charge import Charge
-from .construction import CARBON, COLLECTOR, COUNTER, ELECTROLYTE, FILM, FOIL, VOID, Construction
+from .construction import CARBON, COLLECTOR, COUNTER, ELECTROLYTE, FILM, FOIL, LAYERS, VOID, Construction
 from .deposit import fill_layers, film_columns
 from .design import CellDesign, Collector
 from .fields import gaussian_field
 from .morphology import lenses, points_in_disc
+from .noise import stream
 
 
 def layer_heights(
-    design: CellDesign, voxels: int, inside: NDArray[np.bool_], generator: np.random.Generator
+    design: CellDesign, voxels: int, inside: NDArray[np.bool_], seed: int
 ) -> list[NDArray[np.int64]]:
     """Return the heights of collector, foil, film, gas on the film, and carbon, in voxels.
+
+    Each layer has its own draws, so that a cell before its charge has the collector and the carbon of the cell after
+    it.
 
     Parameters
     ----------
@@ -24,8 +28,8 @@ def layer_heights(
         Lithium of the film, in voxels of the tube.
     inside : (n, n) array of bool
         Columns in the tube.
-    generator : numpy.random.Generator
-        Source of the draws.
+    seed : int
+        Seed of the morphology.
 
     Returns
     -------
@@ -34,23 +38,24 @@ def layer_heights(
     """
     film, voxel_um = design.film, design.bore.voxel_um
     side, radius_px = len(inside), design.bore.radius_um / voxel_um
-    relief = film.roughness_um * gaussian_field((side, side), film.correlation_um / voxel_um, generator)
-    spots = points_in_disc(film.bare_spots, max(radius_px - film.bare_um / voxel_um, 0.0), generator)
+    own = [stream(seed, LAYERS, layer) for layer in range(5)]
+    relief = film.roughness_um * gaussian_field((side, side), film.correlation_um / voxel_um, own[0])
+    spots = points_in_disc(film.bare_spots, max(radius_px - film.bare_um / voxel_um, 0.0), own[1])
     radii = np.full(film.bare_spots, film.bare_um / voxel_um)
     bare = lenses(side, spots, radii, np.ones(film.bare_spots)) > 0
     deposit = film_columns(relief / voxel_um, ~bare, voxels, counted=inside)
     gap = np.zeros((side, side), dtype=np.int64)
     if voxels:
         gap[bare] = round(float(deposit[inside & ~bare].mean()))
-        gap = np.maximum(gap, _pockets(design, side, generator))
+        gap = np.maximum(gap, _pockets(design, side, own[2]))
     if film.gap_um > 0:
         gap = np.maximum(gap, np.rint((film.gap_um + relief) / voxel_um).astype(np.int64))
     foil = np.full((side, side), round(film.foil_um / voxel_um), dtype=np.int64)
     carbon = np.zeros((side, side))
     if design.carbon is not None:
-        layer = gaussian_field((side, side), film.correlation_um / 2 / voxel_um, generator)
+        layer = gaussian_field((side, side), film.correlation_um / 2 / voxel_um, own[3])
         carbon = (design.carbon.thickness_um + design.carbon.roughness_um * layer) / voxel_um
-    collector = _collector_height(design.collector, side, voxel_um, generator)
+    collector = _collector_height(design.collector, side, voxel_um, own[4])
     return [collector, foil, deposit, gap, np.maximum(np.rint(carbon), 0).astype(np.int64)]
 
 

@@ -11,6 +11,7 @@ from .construction import (
     CRACKS,
     CRACKS_TURNED,
     ELECTROLYTE,
+    PATTERN,
     PORES,
     SEALS,
     VOID,
@@ -38,7 +39,7 @@ def open_carbon(cell: Construction) -> None:
     for start, labels in cell.work.slabs(bottom, top) if top > bottom else ():
         low, high = max(bottom - start, 0), min(top - start, len(labels))
         slab = labels[low:high]
-        at: dict[str, Any] = {"seed": cell.seed, "start": start + low}
+        at: dict[str, Any] = {"seed": cell.seed, "start": PATTERN + start + low - cell.origin}
         hollow = pores(slab.shape, carbon.porosity, size_px, purpose=PORES, **at) & (slab == CARBON)
         slab[hollow] = VOID
         if carbon.closed_share > 0:
@@ -58,7 +59,10 @@ def open_electrolyte(cell: Construction) -> None:
         return
     generator, half = cell.draws(VOIDS), cell.side / 2
     left = cell.work.count(ELECTROLYTE) if part.void_share > 0 else 0
-    places = scattered_balls(low, high - 1, half, part.void_um / cell.voxel_um, cell.side, generator)
+    # Above the mean top of the carbon by as much as there is room before the charge: the same voids then and after.
+    film = int((cell.tops[2] - cell.tops[1])[cell.work.inside].sum(dtype=np.int64)) // int(cell.work.inside.sum())
+    span = (cell.origin, high - 1 + film)
+    places = scattered_balls(*span, half, part.void_um / cell.voxel_um, cell.side, generator)
 
     def _belongs(centre: NDArray[np.float64]) -> bool:
         y, x = np.clip(np.rint(centre[1:]).astype(int), 0, cell.side - 1)
@@ -68,6 +72,6 @@ def open_electrolyte(cell: Construction) -> None:
         places, part.void_share * left, belongs=_belongs, closed_share=part.closed_share, generator=generator
     )
     carve(cell.work, voids, host=ELECTROLYTE, codes=np.where(closed, CLOSED, VOID).astype(np.uint8))
-    places = scattered_balls(low, high - 1, half, part.crack_um / cell.voxel_um, cell.side, cell.draws(CRACKS))
+    places = scattered_balls(*span, half, part.crack_um / cell.voxel_um, cell.side, cell.draws(CRACKS))
     broken = cracks(places, part.cracks, cell.draws(CRACKS_TURNED))
     carve(cell.work, broken, host=ELECTROLYTE, codes=np.full(broken.count, VOID, dtype=np.uint8))
