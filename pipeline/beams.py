@@ -4,7 +4,7 @@ import numpy as np
 
 from ..materials import MATERIALS, Gas, Material, Spectrum, monochromatic, tube
 from ..materials.gases import gas_name
-from .config import Config, GasFill
+from .config import Config, GasFill, Source
 
 GASES = ("argon", "xenon")
 CM_PER_MM = 0.1
@@ -31,7 +31,30 @@ def source_spectrum(config: Config, scan: str) -> Spectrum | None:
         energy_kev = source.energy_kev
     if energy_kev is not None:
         return monochromatic(energy_kev)
-    if source is None or source.tube is None or source.kv is None:
+    return None if source is None else beam_of(source)
+
+
+def beam_of(source: Source) -> Spectrum | None:
+    """Return the beam that a source sends, as the detector weighs it.
+
+    Parameters
+    ----------
+    source : Source
+        Energy, or tube with filters and detector.
+
+    Returns
+    -------
+    Spectrum or None
+        None where neither energy nor tube is given.
+
+    Raises
+    ------
+    ValueError
+        If the scintillator is not known by name and has no density.
+    """
+    if source.energy_kev is not None:
+        return monochromatic(source.energy_kev)
+    if source.tube is None or source.kv is None:
         return None
     filters = [
         (f.formula, f.mm) if f.density_g_cm3 is None else (f.formula, f.mm, f.density_g_cm3) for f in source.filters

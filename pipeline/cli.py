@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from .. import __version__
+from .simulate_command import plan, simulate
 from .status_command import status
 from .submit_command import batch_item, submit
 
@@ -164,71 +165,6 @@ def centre(
 
 
 @app.command()
-def simulate(
-    out: Annotated[Path, typer.Option("--out", "-o", help="New folder for scans, truth and configuration.")],
-    cell: Annotated[
-        str, typer.Option(help="demo, kodama-process-1 to -3, kodama-no-interlayer, ham-symmetric, ...")
-    ] = "demo",
-    setup: Annotated[str, typer.Option(help="demo, kodama-nano3dx, ham-versa or beamline-25kev.")] = "demo",
-    gas: Annotated[list[str] | None, typer.Option(help="name:pressure_atm of a scan; give it once a scan.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the cell and its noise.")] = 0,
-    diameter_um: Annotated[float | None, typer.Option(help="Bore of a smaller cell, with --height-um.")] = None,
-    height_um: Annotated[float | None, typer.Option(help="Height of a smaller cell.")] = None,
-    rows: Annotated[int | None, typer.Option(help="Detector rows.")] = None,
-    columns: Annotated[int | None, typer.Option(help="Detector columns.")] = None,
-    views: Annotated[int | None, typer.Option(help="Projections.")] = None,
-    file_format: Annotated[str, typer.Option("--format", help="data-exchange, nxtomo or tiff.")] = "data-exchange",
-    quiet: Quiet = False,
-) -> None:
-    """Make a cell of known truth and scan it: raw files, truth, and a run.yaml that processes them."""
-    from .experiment import DEFAULT_GASES, Size
-    from .experiment import simulate as make
-    from .progress import Progress
-
-    size = Size(diameter_um, height_um, rows, columns, views)
-    gases = gas or list(DEFAULT_GASES)
-    with Progress(quiet=quiet) as progress:
-        config = make(
-            out,
-            cell=cell,
-            setup=setup,
-            gases=gases,
-            size=size,
-            seed=seed,
-            file_format=file_format,
-            advance=progress.advance,
-        )
-    typer.echo(str(config))
-
-
-@app.command()
-def plan(
-    cell: Annotated[
-        str, typer.Option(help="Simulated cell whose materials and bore are planned for.")
-    ] = "kodama-process-3",
-    setup: Annotated[
-        str, typer.Option(help="Scanner: kodama-nano3dx, ham-versa, beamline-25kev or demo.")
-    ] = "kodama-nano3dx",
-    gas: Annotated[list[str] | None, typer.Option(help="name:pressure_atm of a scan; give it once a scan.")] = None,
-    error: Annotated[float, typer.Option(help="Error of the lithium fraction to aim at.")] = 0.05,
-    photons_per_s: Annotated[float | None, typer.Option(help="Photons per pixel and second, for the hours.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw µ over energy into this PNG or SVG.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Say what a scan of a cell will show: contrast, noise, hours, and what will not work."""
-    from .experiment import DEFAULT_GASES, plan_table, planned, save_mu_curves
-
-    gases = gas or list(DEFAULT_GASES)
-    found = planned(cell=cell, setup=setup, gases=gases, error=error, photons_per_s=photons_per_s)
-    if plot is not None:
-        save_mu_curves(plot, cell=cell, setup=setup, gases=gases)
-    if as_json:
-        typer.echo(json.dumps(found.summary(), default=str))
-    else:
-        _print(plan_table(found))
-
-
-@app.command()
 def export(
     folder: Annotated[Path, typer.Argument(help="Run folder, or one OME-Zarr image in it.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="TIFF file, or folder with --slices.")],
@@ -275,6 +211,8 @@ def schema() -> None:
     typer.echo(json.dumps(Config.model_json_schema(), indent=2))
 
 
+app.command()(simulate)
+app.command()(plan)
 app.command()(submit)
 app.command()(status)
 app.command("batch-item", hidden=True)(batch_item)

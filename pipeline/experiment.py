@@ -1,146 +1,65 @@
-"""`xelith simulate` and `xelith plan`: a cell made up before the beam time, scanned and reckoned."""
+"""`xelith simulate`: a cell made up, scanned into raw files, with its truth and a configuration that runs them."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import yaml
+import zarr
 
-from ..materials import Gas
+from ..materials import Phase
 from ..scans import write_data_exchange, write_nxtomo, write_tiff_stack
-from ..simulation import PRESETS, SETUPS, Acquisition, Preset, Twin, plan, resized, shrunk, twin
-from ..simulation.demo import DEMO
-from ..simulation.planning import Plan, mu_curves
+from ..simulation import Cell, Charge, Pose, TruthGrid, balance_of, build_cell, streamed, truth_grid
+from ..simulation.twin import centred
 from .job import Advance
-from .store import create_image, plan_layout, publish, write_slab, write_text
+from .ledger import fingerprint
+from .map_files import write_map
+from .provenance import versions
+from .store import ImageLayout, create_image, plan_layout, publish, write_slab, write_text
+from .twin_config import config_text
+from .twin_design import TwinDesign
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
-CELLS = {"demo": DEMO, **PRESETS}
 FORMATS = {
     "data-exchange": (write_data_exchange, ".h5"),
     "nxtomo": (write_nxtomo, ".nxs"),
     "tiff": (write_tiff_stack, ""),
 }
-DEFAULT_GASES = ("argon:1", "xenon:6")
-
-
-@dataclass(frozen=True)
-class Size:
-    """What is made smaller or larger than the preset and the scanner have it; None keeps it.
-
-    Parameters
-    ----------
-    diameter_um, height_um : float or None
-        Bore and height of the cell, given together.
-    rows, columns, views : int or None
-        Frame and number of projections.
-    """
-
-    diameter_um: float | None = None
-    height_um: float | None = None
-    rows: int | None = None
-    columns: int | None = None
-    views: int | None = None
-
-
-def gas_of(text: str) -> Gas:
-    """Read a gas as `name:pressure` or `name:pressure:temperature`.
-
-    Parameters
-    ----------
-    text : str
-        For instance "xenon:6", in atm absolute, or "xenon:6:298.15" with the temperature in K.
-
-    Returns
-    -------
-    Gas
-        The filling.
-
-    Raises
-    ------
-    ValueError
-        If it is not of this form, or the gas is not known.
-    """
-    name, *numbers = text.split(":")
-    try:
-        values = [float(number) for number in numbers]
-    except ValueError as error:
-        raise ValueError(f"gas {text!r} is not name:pressure_atm[:temperature_k], for instance xenon:6") from error
-    if not 1 <= len(values) <= 2:
-        raise ValueError(f"gas {text!r} lacks its pressure; give name:pressure_atm, for instance xenon:6")
-    return Gas(name, *values)
-
-
-def chosen(cell: str, setup: str, size: Size) -> tuple[Preset, Acquisition]:
-    """Return a cell and a scanner by name, at the size asked for.
-
-    Parameters
-    ----------
-    cell : str
-        Name of a simulated cell.
-    setup : str
-        Name of a scanner.
-    size : Size
-        What differs.
-
-    Returns
-    -------
-    Preset
-        The cell with its charge.
-    Acquisition
-        The scanner.
-
-    Raises
-    ------
-    ValueError
-        If a name is not known, or one of diameter and height is given without the other.
-    """
-    for kind, name, known in (("cell", cell, CELLS), ("setup", setup, SETUPS)):
-        if name not in known:
-            raise ValueError(f"{kind} {name!r} is not known; choose from {', '.join(sorted(known))}")
-    preset = CELLS[cell]
-    if (size.diameter_um is None) != (size.height_um is None):
-        raise ValueError("diameter and height are given together; add the one that is missing")
-    if size.diameter_um is not None and size.height_um is not None:
-        preset = shrunk(preset, size.diameter_um, size.height_um, voxel_um=min(size.diameter_um / 300, 1.0))
-    acquisition = resized(SETUPS[setup](), n_rows=size.rows, n_cols=size.columns, n_views=size.views)
-    return preset, acquisition
+STAMP = "simulation.json"
 
 
 def simulate(
     folder: Path,
+    design: TwinDesign,
     *,
-    cell: str,
-    setup: str,
-    gases: Sequence[str] = DEFAULT_GASES,
-    size: Size | None = None,
-    seed: int = 0,
     file_format: str = "data-exchange",
+    before: bool = False,
+    memory_gib: float = 4.0,
+    threads: int | None = None,
     advance: Advance,
 ) -> Path:
     """Make a cell, scan it in each gas, and write scans, truth and a configuration that runs them.
 
+    What is there already from the same design is not made again, so that an interrupted simulation goes on.
+
     Parameters
     ----------
     folder : Path
-        New or empty folder.
-    cell, setup : str
-        Names of the cell and the scanner.
-    gases : sequence of str
-        One scan each, as for `gas_of`.
-    size : Size, optional
-        What differs from the presets.
-    seed : int
-        Seed of cell and noise.
+        New or empty folder, or one that holds part of the same simulation.
+    design : TwinDesign
+        The twin.
     file_format : str
         data-exchange, nxtomo or tiff.
+    before : bool
+        Whether to scan the same cell before its charge too, into the folder `before`.
+    memory_gib : float
+        Memory to keep to, in GiB; what is written does not depend on it.
+    threads : int, optional
+        Threads to use; None is one per core.
     advance : callable
-        Told of every finished view.
+        Told of every finished step, view and row.
 
     Returns
     -------
@@ -150,192 +69,156 @@ def simulate(
     Raises
     ------
     ValueError
-        If a name is not known, the folder holds files, or the cell cannot be made.
+        If the format is not known, the folder holds other files, or the cell cannot be made.
     """
     if file_format not in FORMATS:
         raise ValueError(f"format {file_format!r} is not known; choose from {', '.join(FORMATS)}")
-    if folder.is_dir() and any(folder.iterdir()):
-        raise ValueError(f"{folder} holds files; give a new or empty --out")
-    preset, acquisition = chosen(cell, setup, size or Size())
-    fillings = {gas.name: gas for gas in map(gas_of, gases)}
-
-    views = acquisition.n_views
-    made = twin(
-        preset,
-        acquisition,
-        fillings,
-        seed=seed,
-        progress=lambda name, done: advance(f"{name}: simulated", done, views),
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    write, ending = FORMATS[file_format]
-    for name, scan in made.scans.items():
-        write(folder / f"{name}{ending}", scan)
-    write_text(folder / "truth.json", json.dumps(made.truth.summary(), indent=1))
-    _write_truth_labels(folder / "truth.ome.zarr", made)
-    config = folder / "run.yaml"
-    write_text(config, _config_text(preset, setup, fillings, ending, seed, view_um=_view_um(acquisition)))
+    bore, scan_um = design.preset.design.bore, design.acquisition.voxel_um
+    if bore.voxel_um > scan_um:
+        raise ValueError(
+            f"voxels of the truth are {bore.voxel_um:g} µm, those of the scan {scan_um:g} µm; make the truth's as fine"
+        )
+    stamp, config = _stamp(design, file_format, before=before), folder / "run.yaml"
+    _claim(folder, stamp)
+    if config.exists():
+        return config
+    states = {"": design.preset.charge} | ({"before": Charge(0.0)} if before else {})
+    for place, charge in states.items():
+        cell = build_cell(
+            design.preset.design,
+            charge,
+            seed=design.seed,
+            memory_gib=memory_gib,
+            progress=lambda done, steps: advance("cell", done, steps),
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / STAMP, stamp)
+        _write_state(folder / place, design, cell, file_format, memory_gib, threads, advance)
+    write_text(config, config_text(design, FORMATS[file_format][1], before=before))
     return config
 
 
-def _view_um(acquisition: Acquisition) -> float:
-    """Width of the view at the axis; a cone beam, for which nothing is carried on, counts as endless."""
-    detector = acquisition.detector
-    return float("inf") if acquisition.cone is not None else detector.n_cols * detector.pixel_um
+def _stamp(design: TwinDesign, file_format: str, *, before: bool) -> str:
+    """Write down all that decides what is made."""
+    acquisition = design.acquisition
+    spectrum = acquisition.spectrum
+    values = {
+        "xelith": versions()["xelith"],
+        "seed": design.seed,
+        "format": file_format,
+        "before": before,
+        "cell": asdict(design.preset.design),
+        "charge": asdict(design.preset.charge),
+        "scan": asdict(replace(acquisition, spectrum=None)),  # type: ignore[arg-type]
+        "spectrum": {
+            "name": spectrum.name,
+            "mean_kev": spectrum.mean_kev,
+            "sha256": fingerprint(spectrum.energy_kev.tolist(), spectrum.photons.tolist()),
+        },
+        "gases": {name: asdict(gas) for name, gas in design.gases.items()},
+        "poses": {name: asdict(pose) for name, pose in design.poses.items()},
+        "true_centre_px": acquisition.axis_px,
+    }
+    return json.dumps(values, indent=1) + "\n"
 
 
-def _write_truth_labels(target: Path, made: Twin) -> None:
-    """Phase that fills most of each voxel, on the grid of the reconstruction."""
-    labels = made.truth.labels
-    n_z, n_y, n_x = labels.shape
-    layout = plan_layout((n_z, n_y, n_x), voxel_um=made.truth.voxel_um)
+def _claim(folder: Path, stamp: str) -> None:
+    """Refuse a folder that holds anything but a part of this simulation."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not (folder / STAMP).is_file():
+        raise ValueError(f"{folder} holds files; give a new or empty --out")
+    if (folder / STAMP).read_text(encoding="utf8") != stamp:
+        raise ValueError(f"{folder} holds another simulation, see {STAMP} in it; give a new or empty --out")
+    for half in (*folder.glob(".*.partial-*"), *folder.glob("before/.*.partial-*")):
+        shutil.rmtree(half) if half.is_dir() else half.unlink()
+
+
+def _write_state(
+    folder: Path,
+    design: TwinDesign,
+    cell: Cell,
+    file_format: str,
+    memory_gib: float,
+    threads: int | None,
+    advance: Advance,
+) -> None:
+    """Write scans and truth of a cell, but for what is there."""
+    folder.mkdir(exist_ok=True)
+    acquisition, (write, ending) = design.acquisition, FORMATS[file_format]
+    middle = centred(cell, acquisition)
+    for index, (name, gas) in enumerate(design.gases.items()):
+        path = folder / f"{name}{ending}"
+        if path.exists():
+            continue
+        stage = f"{folder.name}/{name}" if folder.name == "before" else name
+
+        def _report(done: int, stage: str = stage) -> None:
+            advance(f"{stage}: simulated", done, acquisition.n_views)
+
+        scan = streamed(
+            cell,
+            gas,
+            acquisition,
+            seed=len(design.gases) * design.seed + index,
+            pose=_pose(middle, design.poses.get(name)),
+            threads=threads,
+            memory_gib=memory_gib,
+            progress=_report,
+        )
+        write(path, replace(scan, provenance=dict(scan.provenance) | {"sample": f"simulated {cell.name}"}))
+    write_truth(folder, cell, truth_grid(cell, acquisition, middle), advance=advance)
+
+
+def _pose(middle: Pose, beside: Pose | None) -> Pose:
+    """Return where the cell stands in a scan: in the middle of the rows, and moved from there."""
+    if beside is None:
+        return middle
+    return replace(middle.moved(beside.shift_um), turn_rad=beside.turn_rad)
+
+
+def write_truth(folder: Path, cell: Cell, grid: TruthGrid, *, advance: Advance) -> None:
+    """Write the truth of a cell, slab by slab: balance, phases, and shares of phases and of lithium metal.
+
+    `truth.ome.zarr` holds the phases, `truth.ome.zarr/fractions/NAME` the shares, `truth.json` the balance and
+    `truth_thickness.tif` the lithium over each pixel of the electrode in µm; the JSON is written last.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it goes; what is there is kept.
+    cell : Cell
+        The cell.
+    grid : TruthGrid
+        Its grid.
+    advance : callable
+        Told of every finished row.
+    """
+    target = folder / "truth.ome.zarr"
+    if (folder / "truth.json").exists() and target.exists():
+        return
+    layout = plan_layout(grid.shape, voxel_um=grid.voxel_um)
     partial = target.with_name(target.name + ".partial")
     create_image(partial, layout, name="truth", dtype=np.uint8, attributes={"quantity": "phase, as simulated"})
+    zarr.open_group(partial / "fractions", mode="a", zarr_format=3)
+    shares = {phase.name.lower(): phase for phase in Phase if phase is not Phase.LITHIUM}
+    for name in (*shares, "lithium"):
+        _create_share(partial / "fractions" / name, layout, name)
+    film_um = np.zeros(grid.shape[1:], dtype=np.float32)
     for slab in layout.slabs:
-        write_slab(partial, layout, slab, labels[slab.slice])
+        rows = grid.rows(slab.start, slab.stop)
+        write_slab(partial, layout, slab, rows.labels)
+        for name, phase in shares.items():
+            write_slab(partial / "fractions" / name, layout, slab, rows.fractions[phase])
+        write_slab(partial / "fractions" / "lithium", layout, slab, rows.lithium)
+        film_um += rows.film_um
+        advance("truth", slab.stop, grid.shape[0])
     publish(partial, target)
+    write_map(folder / "truth_thickness.tif", grid.thickness_um(film_um), grid.voxel_um)
+    write_text(folder / "truth.json", json.dumps(balance_of(cell).summary(), indent=1) + "\n")
 
 
-def _config_text(preset: Preset, setup: str, gases: dict[str, Gas], ending: str, seed: int, *, view_um: float) -> str:
-    design = preset.design
-    bore = design.bore
-    walls_um = sum(bore.walls_um)
-    sources: dict[str, dict[str, Any]] = {
-        "kodama-nano3dx": {"tube": "Mo", "kv": 44, "detector": {"scintillator": "gagg", "thickness_um": 20}},
-        "ham-versa": {
-            "tube": "W",
-            "kv": 80,
-            "filters": [{"formula": "Al", "mm": 0.35}],
-            "detector": {"scintillator": "csi", "thickness_um": 100},
-        },
-        "beamline-25kev": {"energy_kev": 25},
-    }
-    source = sources.get(setup, {"tube": "Mo", "kv": 44, "filters": [{"formula": "Al", "mm": 0.2}]})
-    name = "ham-symmetric" if design.name.startswith("ham") else "kodama-process-3"
-    name = "kodama-no-interlayer" if design.carbon is None and name.startswith("kodama") else name
-    values: dict[str, Any] = {
-        "sample": f"simulated {design.name}, seed {seed}",
-        "source": source,
-        "scans": {
-            gas: {
-                "path": f"{gas}{ending}",
-                "gas": {"name": gas, "pressure_atm": fill.pressure_atm, "temperature_k": fill.temperature_k},
-            }
-            for gas, fill in gases.items()
-        },
-        "cell": {
-            "preset": name,
-            "inner_diameter_mm": bore.inner_diameter_um * 1e-3,
-            "outer_diameter_mm": (bore.inner_diameter_um + 2 * walls_um) * 1e-3,
-            "collector_end": "low",
-        },
-        "truth": "truth.json",
-    }
-    outer_um = bore.inner_diameter_um + 2 * walls_um
-    if outer_um > view_um:
-        chain = ("flat-field", "zingers", "rings", "truncation", "centre", "fourier-fbp")
-        values["reconstruction"] = [{"step": step} for step in chain]
-    capacity = preset.charge.areal_capacity_mah_per_cm2
-    if capacity > 0:
-        values["charge"] = {"current_density_ma_per_cm2": 0.2, "duration_min": round(capacity / 0.2 * 60, 6)}
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
-
-
-def planned(
-    *, cell: str, setup: str, gases: Sequence[str], error: float, photons_per_s: float | None, size: Size | None = None
-) -> Plan:
-    """Plan scans of a cell by names.
-
-    Parameters
-    ----------
-    cell, setup : str
-        Names of the cell and the scanner.
-    gases : sequence of str
-        One scan each, as for `gas_of`.
-    error : float
-        Error of the lithium fraction to aim at, dimensionless.
-    photons_per_s : float or None
-        Photons per pixel and second in the open beam.
-    size : Size, optional
-        What differs from the presets.
-
-    Returns
-    -------
-    Plan
-        Contrasts, noise, hours and warnings.
-    """
-    preset, acquisition = chosen(cell, setup, size or Size())
-    return plan(preset.design, [gas_of(g) for g in gases], acquisition, error=error, photons_per_s=photons_per_s)
-
-
-def plan_table(found: Plan) -> "Table":
-    """Lay a plan out for the terminal.
-
-    Parameters
-    ----------
-    found : Plan
-        The plan.
-
-    Returns
-    -------
-    rich.table.Table
-        One line a material; noise and warnings below.
-    """
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title="Contrast and noise", title_justify="left")
-    for heading in ("material", "µ, cm^-1", "µ behind the cell, cm^-1", "transmission", "noise of µ, cm^-1"):
-        table.add_column(heading, justify="left" if heading == "material" else "right")
-    for contrast in found.contrasts:
-        share, noise = found.transmission.get(contrast.name), found.noise_per_cm.get(contrast.name)
-        table.add_row(
-            contrast.name,
-            f"{contrast.mu_per_cm:.3g}",
-            f"{contrast.hardened_per_cm:.3g}",
-            "" if share is None else f"{100 * share:.2g} %",
-            "" if noise is None else f"{noise:.2g}",
-        )
-    lines = []
-    if found.lithium_std is not None:
-        lines.append(
-            f"lithium fraction: std {found.lithium_std:.2f} per voxel; average {found.voxels_to_average} voxels"
-        )
-    if found.hours is not None:
-        lines.append(f"time of all scans: {found.hours:.1f} h")
-    table.caption = Text("\n".join([*lines, *found.warnings]))
-    table.caption_justify = "left"
-    return table
-
-
-def save_mu_curves(target: Path, *, cell: str, setup: str, gases: Sequence[str]) -> None:
-    """Draw µ of every material over energy, with the beam's spectrum behind.
-
-    Parameters
-    ----------
-    target : Path
-        PNG or SVG file.
-    cell, setup : str
-        Names of the cell and the scanner.
-    gases : sequence of str
-        As for `gas_of`.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    preset, acquisition = chosen(cell, setup, Size())
-    spectrum = acquisition.spectrum
-    energy = np.linspace(8, max(60.0, float(spectrum.energy_kev.max())), 400)
-    figure = Figure(figsize=(7, 5), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    for name, mu in mu_curves(preset.design, [gas_of(g) for g in gases], energy).items():
-        axes.semilogy(energy, mu, label=name)
-    axes.set(xlabel="photon energy, keV", ylabel="µ, cm$^{-1}$", xlim=(energy[0], energy[-1]))
-    beam = axes.twinx()
-    beam.fill_between(spectrum.energy_kev, spectrum.photons / spectrum.photons.max(), color="0.85", zorder=0)
-    beam.set(ylim=(0, 1.05), ylabel="beam, share of its peak")
-    axes.set_zorder(beam.get_zorder() + 1)
-    axes.patch.set_visible(False)
-    axes.legend(fontsize=8)
-    figure.savefig(target, dpi=120)
+def _create_share(path: Path, layout: ImageLayout, name: str) -> None:
+    what = "lithium metal, mixtures included" if name == "lithium" else name
+    attributes: Mapping[str, Any] = {"quantity": f"share of the voxel that is {what}", "unit": "1"}
+    create_image(path, layout, name=name, dtype=np.float32, attributes=attributes, compressed=True)

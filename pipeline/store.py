@@ -124,6 +124,7 @@ def create_image(
     name: str,
     dtype: Any = np.float32,
     attributes: Mapping[str, Any],
+    compressed: bool | None = None,
 ) -> None:
     """Create the arrays and the metadata of an image; voxels are written by `write_slab`.
 
@@ -139,7 +140,10 @@ def create_image(
         float32 for µ, uint8 for labels.
     attributes : mapping
         Provenance and units, stored under the key "xelith".
+    compressed : bool, optional
+        Whether chunks are compressed; None compresses all but numbers with a fraction, which are noise.
     """
+    plain = np.dtype(dtype).kind == "f" if compressed is None else not compressed
     shutil.rmtree(group_path, ignore_errors=True)
     group = zarr.create_group(group_path, zarr_format=3)
     for level in range(layout.levels):
@@ -148,7 +152,7 @@ def create_image(
             shape=layout.level_shape(level),
             chunks=chunk_shape(layout, level),
             dtype=dtype,
-            compressors=None if np.dtype(dtype).kind == "f" else "auto",
+            compressors=None if plain else "auto",
             fill_value=np.nan if np.dtype(dtype).kind == "f" else 0,
             dimension_names=("z", "y", "x"),
         )

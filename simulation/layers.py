@@ -12,9 +12,7 @@ from .morphology import lenses, points_in_disc
 from .noise import stream
 
 
-def layer_heights(
-    design: CellDesign, voxels: int, inside: NDArray[np.bool_], seed: int
-) -> list[NDArray[np.int64]]:
+def layer_heights(design: CellDesign, voxels: int, inside: NDArray[np.bool_], seed: int) -> list[NDArray[np.int64]]:
     """Return the heights of collector, foil, film, gas on the film, and carbon, in voxels.
 
     Each layer has its own draws, so that a cell before its charge has the collector and the carbon of the cell after
