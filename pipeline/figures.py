@@ -127,8 +127,10 @@ def fraction_figure(plane: Slice) -> "Figure":
     return figure
 
 
-def thickness_figure(map_um: NDArray[Any], *, voxel_um: tuple[float, float]) -> "Figure":
-    """Draw the thickness of the lithium over the electrode.
+def thickness_figure(
+    map_um: NDArray[Any], *, voxel_um: tuple[float, float], label: str = "lithium thickness (µm)"
+) -> "Figure":
+    """Draw the thickness of the lithium over the electrode, or another map of columns.
 
     Parameters
     ----------
@@ -136,6 +138,8 @@ def thickness_figure(map_um: NDArray[Any], *, voxel_um: tuple[float, float]) -> 
         Thickness of each column in µm; NaN where it was not measured.
     voxel_um : (float, float)
         Size of a column along y and x, in µm.
+    label : str
+        What the map holds, with its unit.
 
     Returns
     -------
@@ -149,7 +153,8 @@ def thickness_figure(map_um: NDArray[Any], *, voxel_um: tuple[float, float]) -> 
     extent = (0.0, width_um, height_um, 0.0)
     options: dict[str, Any] = {"extent": extent, "interpolation": "nearest", "cmap": THICKNESS_COLOURS}
     image = axes.imshow(map_um, vmin=low, vmax=high, **options)
-    _colour_bar(figure, axes, image, "lithium thickness (µm)", _extend(map_um, (low, high)))
+    _colour_bar(figure, axes, image, label, _extend(map_um, (low, high)))
+    _scale_bar(axes, width_um, height_um)
     axes.set(xlabel="x (µm)", ylabel="y (µm)")
     return figure
 

@@ -34,8 +34,10 @@ def packed_library() -> str:
     return base64.b64encode(gzip.compress(library, 9, mtime=0)).decode()
 
 
-def thickness_chart(map_um: NDArray[Any], *, voxel_um: tuple[float, float]) -> str:
-    """Describe the thickness map for plotly.
+def thickness_chart(
+    map_um: NDArray[Any], *, voxel_um: tuple[float, float], name: str = "lithium", label: str = "lithium thickness (µm)"
+) -> str:
+    """Describe the thickness map, or another map of columns, for plotly.
 
     Parameters
     ----------
@@ -43,6 +45,10 @@ def thickness_chart(map_um: NDArray[Any], *, voxel_um: tuple[float, float]) -> s
         Thickness in µm; NaN where not measured. More than 300 columns a side are averaged in blocks.
     voxel_um : (float, float)
         Size of a column along y and x, in µm.
+    name : str
+        What the pointer reads.
+    label : str
+        What the map holds, with its unit.
 
     Returns
     -------
@@ -56,8 +62,8 @@ def thickness_chart(map_um: NDArray[Any], *, voxel_um: tuple[float, float]) -> s
     trace = {
         "type": "heatmap", "z": _packed(values), "x": _packed(x), "y": _packed(y),
         "colorscale": "Cividis", "zmin": low, "zmax": high, "hoverongaps": False,
-        "hovertemplate": "x %{x:.0f} µm, y %{y:.0f} µm<br>lithium %{z:.1f} µm<extra></extra>",
-        "colorbar": {"title": {"text": "lithium thickness (µm)", "side": "right"}, "thickness": 14},
+        "hovertemplate": f"x %{{x:.0f}} µm, y %{{y:.0f}} µm<br>{name} %{{z:.1f}} µm<extra></extra>",
+        "colorbar": {"title": {"text": label, "side": "right"}, "thickness": 14},
     }  # fmt: skip
     axes = {
         "xaxis": {"title": {"text": "x (µm)"}, "constrain": "domain", "showgrid": False, "zeroline": False},

@@ -115,6 +115,7 @@ def measure(
         log.warning("phases were told apart, but not measured: %s", error)
         return Measured(charge, balance(charge), reason=str(error))
     write_map(folder / "thickness.tif", survey.thickness_um, labelled.layout.voxel_um)
+    _write_depths(folder / "penetration.tif", survey, labelled.layout.voxel_um)
     terms = terms_of(config, labelled, survey)
     found = balance(
         charge, **terms.amounts, is_shorted=survey.penetration is not None and survey.penetration.is_shorted
@@ -129,6 +130,16 @@ def measure(
         terms.isolated_range_um,
         mean_std_um=None if film is None else film.std_um,
     )
+
+
+def _write_depths(path: Path, survey: Survey, voxel_um: float) -> None:
+    """Map how deep lithium stands in the electrolyte; NaN off the electrode, no file where it was not measured."""
+    if survey.penetration is None:
+        path.unlink(missing_ok=True)
+        return
+    depth = survey.penetration.depth_um
+    seen = np.isfinite(survey.thickness_um) | (depth > 0)
+    write_map(path, np.where(seen, depth, np.nan).astype(np.float32), voxel_um)
 
 
 def survey_phases(config: Config, labelled: Labelled) -> Survey:

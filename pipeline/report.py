@@ -13,7 +13,9 @@ import yaml
 from numpy.typing import NDArray
 
 from .. import __version__
+from .config import Config
 from .image_group import ImageGroup, open_image, open_labels
+from .loading import load_config
 from .maps import read_map
 from .overview import Sample, Slice, central_slices, draw_sample, slices_at
 from .quantities import NOT_MEASURED, is_number, number, percent, quantity
@@ -43,6 +45,8 @@ class _Run:
     thickness_um: NDArray[Any] | None
     column_um: tuple[float, float]
     omissions: list[str] = field(default_factory=list)
+    depth_um: NDArray[Any] | None = None
+    parsed: Config | None = None
 
     @property
     def gases(self) -> dict[str, str]:
@@ -97,9 +101,13 @@ def _read_run(run_dir: Path) -> _Run:
     thickness, column_um = None, (1.0, 1.0)
     if (run_dir / "thickness.tif").is_file():
         thickness, column_um = read_map(run_dir / "thickness.tif", images.values())
+    depth = (
+        read_map(run_dir / "penetration.tif", images.values())[0] if (run_dir / "penetration.tif").is_file() else None
+    )
     config = _read_config(text)
     sample = str(results.get("sample") or config.get("sample") or run_dir.resolve().name)
-    run = _Run(results, text, config, sample, images, labels, thickness, column_um, omissions)
+    run = _Run(results, text, config, sample, images, labels, thickness, column_um, omissions, depth)
+    run.parsed = _parsed(config_path)
     run.omissions.extend(_absences(run))
     return run
 
@@ -122,6 +130,14 @@ def _read_config(text: str) -> dict[str, Any]:
     except yaml.YAMLError:
         return {}
     return values if isinstance(values, dict) else {}
+
+
+def _parsed(path: Path) -> Config | None:
+    """The configuration as a record; None for one of another version."""
+    try:
+        return load_config(path)
+    except (ValueError, OSError):
+        return None
 
 
 def _open_images(run_dir: Path, omissions: list[str]) -> Iterator[tuple[str, ImageGroup]]:
@@ -226,8 +242,18 @@ def _pictures(run: _Run) -> dict[str, Any]:
         charts.append({"name": "map", "json": chart})
         chart = interactive.thickness_histogram_chart(run.thickness_um, marks_um)
         charts.append({"name": "thicknesses", "json": chart})
+    depth = []
+    if run.depth_um is not None:
+        depth = [report_pictures.depth_picture(run.depth_um, voxel_um=run.column_um).with_chart("depths")]
+        options = {"name": "depth", "label": report_pictures.DEPTH_LABEL}
+        chart = interactive.thickness_chart(run.depth_um, voxel_um=run.column_um, **options)
+        charts.append({"name": "depths", "json": chart})
+    attenuation = []
+    if run.parsed is not None and (run.parsed.source or any(entry.gas for entry in run.parsed.scans.values())):
+        attenuation = [report_pictures.attenuation_picture(run.parsed)]
     balance = report_pictures.balance_picture(balance_rows(run.results))
-    return {"balance": balance, "thickness": thickness, "scans": scans, "charts": charts}
+    pictures = {"balance": balance, "thickness": thickness, "depth": depth, "attenuation": attenuation}
+    return {**pictures, "scans": scans, "charts": charts}
 
 
 def _fraction_pictures(image: ImageGroup, slices: Sequence[Slice]) -> list[Any]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..materials.phases import Phase
 from .charts import balance_figure, histogram_figure, thickness_histogram_figure
+from .config import Config
 from .figures import ExpectedMu, figure_bytes, fraction_figure, slice_figure, thickness_figure
 from .overview import Sample, Slice
 from .quantities import is_number, number, percent, quantity
@@ -17,6 +18,9 @@ from .summary import BalanceRow
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+DEPTH_LABEL = "depth in the electrolyte (µm)"
 
 
 @dataclass(frozen=True)
@@ -215,6 +219,53 @@ def thickness_pictures(
             caption="How often each thickness occurs; bare columns count as zero.",
         ),
     ]
+
+
+def depth_picture(map_um: NDArray[Any], *, voxel_um: tuple[float, float]) -> Picture:
+    """Draw how deep lithium stands in the electrolyte.
+
+    Parameters
+    ----------
+    map_um : (n_y, n_x) array
+        Depth in µm; NaN where not measured.
+    voxel_um : (float, float)
+        Size of a column along y and x, in µm.
+
+    Returns
+    -------
+    Picture
+        The map.
+    """
+    finite = map_um[np.isfinite(map_um)]
+    deepest = f"deepest {number(float(finite.max()))} µm" if finite.size else "nothing was measured"
+    share = percent(float((finite > 0).mean())) if finite.size else "none"
+    return picture(
+        thickness_figure(map_um, voxel_um=voxel_um, label=DEPTH_LABEL),
+        alt=f"Map of the depth of lithium in the electrolyte: {deepest}, lithium in {share} of the columns.",
+        caption=f"Depth to which lithium stands in the electrolyte, {deepest}; grey: not measured.",
+    )
+
+
+def attenuation_picture(config: Config) -> Picture:
+    """Draw µ over energy for the materials of a run.
+
+    Parameters
+    ----------
+    config : Config
+        Names materials, gases and beam.
+
+    Returns
+    -------
+    Picture
+        Curves, with the beam behind.
+    """
+    from .attenuation_chart import attenuation_figure, attenuation_words
+
+    return picture(
+        attenuation_figure(config),
+        alt=f"µ over photon energy. At 17.5 keV in cm⁻¹: {attenuation_words(config, 17.5)}.",
+        caption="µ over photon energy from tables; grey: the beam as the detector weighs it.",
+    )
 
 
 def histogram_picture(sample: Sample, scan: str, *, expected: ExpectedMu, limits: tuple[float, float]) -> Picture:

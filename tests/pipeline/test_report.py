@@ -13,6 +13,7 @@ import pytest
 import tifffile
 
 from xelith.pipeline import report, report_pictures
+from xelith.pipeline.maps import read_map
 from xelith.pipeline.quantities import quantity
 from xelith.pipeline.report import write_report
 
@@ -223,12 +224,12 @@ def test_nan_in_results_counts_as_not_measured(make_run, undrawn):
 
 def test_column_size_comes_from_the_grid_or_from_the_tags(make_run):
     run_dir = make_run()
-    found, size = report._read_thickness(run_dir / "thickness.tif", {})
+    found, size = read_map(run_dir / "thickness.tif", ())
     assert found is not None
     assert size == (2.0, 2.0)
     tags = {"resolution": (1e4 / 0.5, 1e4 / 0.25), "resolutionunit": "CENTIMETER"}
     tifffile.imwrite(run_dir / "thickness.tif", np.ones((7, 9), np.float32), **tags)
-    _, size = report._read_thickness(run_dir / "thickness.tif", {})
+    _, size = read_map(run_dir / "thickness.tif", ())
     assert size == pytest.approx((0.25, 0.5))
 
 
