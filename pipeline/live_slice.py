@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from ..arrays import Block
 from ..scans.geometry import ConeBeam
-from .chain import correct_block, open_fields, reconstruct_cone_slab, reconstruct_slab, without_rings
+from .chain import correct_block, reconstruct_cone_slab, reconstruct_slab, without_rings
 from .config import Config
+from .fields import open_fields
 from .job import Job, check_job
-from .known_steps import hardening_map, known_chain
+from .known_steps import hardening_map, jig_integral, known_chain
 from .opening import open_entry, region_of
 from .planning import plan_blocks
 from .selection import Selection, select
@@ -113,7 +114,10 @@ class LiveSlice:
             beam = replace(self.geometry, centre_px=inner)
             middle = (self.integrals.shape[1] - 1) // 2  # slices are centred on the central ray
             slab = Block(0, middle, middle + 1)
-            return reconstruct_cone_slab(self.integrals, self.theta, self.steps, beam, slab=slab)[0]
+            volume: Image = reconstruct_cone_slab(
+                self.integrals, self.theta, self.steps, beam, first_row=0, n_rows=self.integrals.shape[1], slab=slab
+            )
+            return volume[0]
         row = np.ascontiguousarray(self.sinogram[None])
         options: dict[str, Any] = {"centre_px": inner, "voxel_um": self.voxel_um, "threads": THREADS}
         return reconstruct_slab(row, self.theta, self.steps, **options)[0]
@@ -152,12 +156,16 @@ def read_slice(config: Config, name: str, row: int) -> LiveSlice:
     if isinstance(scan.geometry, ConeBeam):
         row = round((scan.shape[1] - 1) / 2 if scan.geometry.row_px is None else scan.geometry.row_px)
         row = min(max(row, 0), scan.shape[1] - 1)
+    if scan.geometry.centre_px is None:  # the axis is the slider's business
+        middle = replace(scan.geometry, centre_px=(scan.shape[2] - 1) / 2)
+        scan = replace(scan, geometry=middle)
     halo = HALO_ROWS if is_cone or any(_needs_rows(step) for step in chain) else 0
     span = (max(row - halo, 0), min(row + halo + 1, scan.shape[1]))
     selection = select(scan.shape, region_of(config, name).model_copy(update={"rows": span, "bin": 1}))
     job = Job(name, scan, selection, chain, config.scans[name].path or opened.source, config.compute)
     check_job(job)
-    fields = replace(open_fields(scan, selection), hardening=hardening_map(config, name))
+    jig = jig_integral(config, name)
+    fields = replace(open_fields(scan, selection), hardening=hardening_map(config, name), jig=jig)
     first, parts = job.steps(Layout.PROJECTIONS), []
     size = plan_blocks(selection, config.compute).views
     for start in range(0, selection.shape[0], size):

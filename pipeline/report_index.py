@@ -130,8 +130,7 @@ def write_index(folder: Path) -> Path:
     runs = find_runs(folder)
     if not runs:
         raise FileNotFoundError(f"no results.json in {folder} or the folders in it; run a configuration first")
-    rows = [_row(folder, run) for run in runs]
-    rows = [row for row in rows if row is not None]
+    rows = [row for run in runs if (row := _row(folder, run)) is not None]
     source = importlib.resources.files(__package__).joinpath("index.html").read_text(encoding="utf8")
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)
     page = template.render(

@@ -35,6 +35,8 @@ def trend_figure(places: Sequence[float], lines: Mapping[str, Points], *, across
     matplotlib.figure.Figure
         Points with whiskers of one standard deviation; runs without a value have no point.
     """
+    from matplotlib.ticker import MaxNLocator
+
     figure = new_figure(3.0)
     axes = figure.add_subplot()
     for (name, points), (colour, marker, style) in zip(lines.items(), STYLES, strict=False):
@@ -57,7 +59,7 @@ def trend_figure(places: Sequence[float], lines: Mapping[str, Points], *, across
         figure.legend(loc="outside upper center", ncols=2, frameon=False)
     axes.set(xlabel=across, ylabel=label)
     if all(float(place).is_integer() for place in places):
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.margins(x=0.08, y=0.15)
     axes.spines[["top", "right"]].set_visible(False)
     return figure
