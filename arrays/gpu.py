@@ -6,6 +6,7 @@ the caller's threads do the rest. Device memory is asked for once and kept by Cu
 
 import importlib
 import importlib.util
+import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .device import Array, is_on_gpu
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -94,10 +97,15 @@ def gpu_problem() -> str | None:
             "CuPy is not installed; pip install 'xelith[cuda13]' or 'xelith[cuda12]', the one that nvidia-smi names "
             "as its CUDA version"
         )
-    cupy: Any = importlib.import_module("cupy")
-    if not cupy.cuda.is_available():
-        return "CuPy sees no CUDA device; see that nvidia-smi lists one and that CUDA_VISIBLE_DEVICES does not hide it"
-    return None
+    try:
+        cupy: Any = importlib.import_module("cupy")
+        if not cupy.cuda.is_available():
+            return "CuPy sees no CUDA device; see that nvidia-smi lists one and CUDA_VISIBLE_DEVICES does not hide it"
+        spectrum = cupy.fft.rfft(cupy.arange(8, dtype=cupy.float32) + 1)  # needs the driver, the compiler and cuFFT
+        is_right = abs(float(spectrum[0].real) - 36) < 1e-3
+    except Exception as error:  # whatever driver, libraries and card may raise
+        return f"CuPy fails here ({type(error).__name__}: {error}); install the one that fits the driver, with [ctk]"
+    return None if is_right else "CuPy sums 1 to 8 wrongly here; see that driver and CuPy fit together"
 
 
 _OPENING = threading.Lock()
@@ -135,6 +143,8 @@ def _opened(kind: str) -> Device:
         return Gpu()
     if kind == "gpu":
         raise ValueError(f"compute.device is gpu, and {problem}, or set device: cpu")
+    if importlib.util.find_spec("cupy") is not None:
+        log.warning("the GPU is not used: %s", problem)
     return Host()
 
 
@@ -142,6 +152,7 @@ class Gpu:
     """The current GPU, its streams and its memory."""
 
     def __init__(self) -> None:
+        self._has_warned = False
         self._cupy: Any = importlib.import_module("cupy")
         properties = self._cupy.cuda.runtime.getDeviceProperties(self._cupy.cuda.Device().id)
         self.name = str(properties["name"].decode())
@@ -156,10 +167,12 @@ class Gpu:
     def run(self, work: Callable[..., T], *arrays: NDArray[Any], needs: int = 0) -> T:
         """Call a function with arrays on the GPU; arrays in its result are brought to the host.
 
+        Where the device's memory does not suffice, the function is called on the host instead, and a warning says so.
+
         Parameters
         ----------
         work : callable
-            Takes the arrays.
+            Takes the arrays, on either device.
         *arrays : array
             On the host.
         needs : int
@@ -170,21 +183,27 @@ class Gpu:
         -------
         object
             What the function returns; arrays inside tuples and dataclasses are brought to the host as well.
-
-        Raises
-        ------
-        MemoryError
-            If the device's memory does not suffice.
         """
         with self._reserved(needs), self._lane() as lane:
             try:
                 with lane.stream:
                     return lane.down(work(*[lane.up(array) for array in arrays]))
             except MemoryError as error:
-                raise MemoryError(
-                    f"{self.name} has {self._budget / 2**30:.1f} GiB for blocks, and one block takes more ({error}); "
-                    "lower compute.memory_gib, so that blocks are smaller, or set device: cpu"
-                ) from error
+                self._cupy.get_default_memory_pool().free_all_blocks()
+                self._warn_once(error)
+        return work(*arrays)
+
+    def _warn_once(self, error: MemoryError) -> None:
+        """Say that blocks are too large, and what to do."""
+        if not self._has_warned:
+            log.warning(
+                "%s has %.1f GiB for blocks, and a block takes more (%s): the CPU works on it; lower "
+                "compute.memory_gib, so that blocks are smaller",
+                self.name,
+                self._budget / 2**30,
+                error,
+            )
+        self._has_warned = True
 
     @contextmanager
     def _reserved(self, needs: int) -> Iterator[None]:

@@ -46,14 +46,14 @@ __device__ void narrow(float along, float place, float *first, float *last)
             *last = -1.0f;
         return;
     }
-    const float a = (place - HALF) / along, b = (place + HALF) / along;
+    const float inverse = 1.0f / along, a = (place - HALF) * inverse, b = (place + HALF) * inverse;
     *first = fmaxf(*first, fminf(a, b));
     *last = fminf(*last, fmaxf(a, b));
 }
 
 __device__ float weight(const float *k, float distance)
 {
-    const float t = 2.0f * (distance / HALF) * (distance / HALF) - 1.0f;
+    const float share = distance * (1.0f / HALF), t = 2.0f * share * share - 1.0f;
     float sum = k[0];
 #pragma unroll
     for (int i = 1; i <= DEGREE; ++i)
@@ -77,7 +77,7 @@ extern "C" __global__ void spread(const float4 *__restrict__ spectra, const floa
     float4 sum[SLICES / 2];
     for (int q = 0; q < SLICES / 2; ++q)
         sum[q] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-    const float nyquist = 0.5f * n;
+    const float nyquist = 0.5f * n, per_step = 1.0f / step;
 
     for (int image = 0; image < 6; ++image) {
         const float sign = image % 3 == 0 ? 1.0f : -1.0f;
@@ -101,9 +101,9 @@ extern "C" __global__ void spread(const float4 *__restrict__ spectra, const floa
                 continue;
             // samples from `near` to `far`, and one to spare at either end: first the fine ones, then the coarse
             const float coarse = (n_fine + 1) * step;
-            int i = (int)fmaxf(near / step - 1.0f, 0.0f);
+            int i = (int)fmaxf(near * per_step - 1.0f, 0.0f);
             if (i >= n_fine)
-                i = n_fine + (int)fmaxf((near - coarse) / (2.0f * step) - 1.0f, 0.0f);
+                i = n_fine + (int)fmaxf(0.5f * (near - coarse) * per_step - 1.0f, 0.0f);
             const float beyond = far + 2.0f * step;
             const float4 *view = spectra + ((long long)group * n_views + p) * n_kept * (SLICES / 2);
             for (; i < n_kept; ++i) {

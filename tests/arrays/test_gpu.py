@@ -108,11 +108,33 @@ def test_blocks_wait_for_memory_and_a_giant_runs_alone(cupy_twin):
         assert max(most) <= together
 
 
-def test_too_little_memory_says_what_to_do(cupy_twin):
+def test_too_little_memory_is_said_and_the_host_helps_out(cupy_twin, caplog):
     def work(array):
-        raise MemoryError("out of 5 GiB")
+        if is_on_gpu(array):
+            raise MemoryError("out of 5 GiB")
+        return array + 1
 
     device = open_device("gpu")
-    with pytest.raises(MemoryError, match=r"has 5.1 GiB for blocks.*out of 5 GiB.*lower compute.memory_gib"):
-        device.run(work, np.zeros(3))
-    assert device.run(lambda array: 5, np.zeros(3)) == 5  # its lane is free again
+    for _ in range(2 * gpu.LANES):  # every lane is free again afterwards
+        np.testing.assert_array_equal(device.run(work, np.zeros(3)), 1)
+    warnings = [record.getMessage() for record in caplog.records]
+    assert len(warnings) == 1
+    assert "has 5.1 GiB for blocks" in warnings[0]
+    assert "out of 5 GiB" in warnings[0]
+    assert "lower compute.memory_gib" in warnings[0]
+
+
+def test_a_broken_installation_is_said_and_auto_goes_on(cupy_twin, monkeypatch, caplog):
+    def broken(array):
+        raise RuntimeError("failed to load libcufft")
+
+    monkeypatch.setattr(cupy_twin.fft, "rfft", broken)
+    assert isinstance(open_device("auto"), Host)
+    assert "the GPU is not used: CuPy fails here (RuntimeError: failed to load libcufft)" in caplog.text
+    with pytest.raises(ValueError, match="device is gpu, and CuPy fails here.*install the one that fits the driver"):
+        open_device("gpu")
+
+
+def test_a_card_that_sums_wrongly_is_not_used(cupy_twin, monkeypatch):
+    monkeypatch.setattr(cupy_twin.fft, "rfft", lambda array: array * 0)
+    assert "sums 1 to 8 wrongly" in gpu_problem()
