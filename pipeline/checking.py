@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from ..arrays.gpu import gpu_problem
 from .config import Config
 from .loading import load_config
 from .opening import Opened, open_entry
@@ -142,6 +143,8 @@ def _plan_scan(config: Config, name: str) -> ScanPlan:
         f"{blocks.at_once} at a time, {blocks.threads} threads each"
     )
     plan.faults += _missing(opened, config)
+    if config.compute.device == "gpu" and (problem := gpu_problem()):
+        plan.faults.append(f"compute.device is gpu, and {problem}, or set device: cpu")
     if cost.memory_bytes > config.compute.memory_gib * GIB:
         plan.faults.append(
             f"needs {cost.memory_bytes / GIB:.2f} GiB, more than memory_gib of {config.compute.memory_gib:g}; "

@@ -99,3 +99,14 @@ def test_what_is_only_recorded_is_said(big):
     warnings = check(big, scans={"main": entry}).warnings
     assert any("not corrected for: scans.main.flats" in warning for warning in warnings)
     assert not any("not corrected" in warning for warning in check(big).warnings)
+
+
+def test_a_gpu_that_is_not_there_is_a_fault_and_one_that_is_raises_the_overlap(big, cupy_twin, monkeypatch):
+    compute = {"device": "gpu", "memory_gib": 64, "threads": 2}
+    found = check(big, compute=compute).scans[0]
+    assert not found.faults
+    assert "4 at a time" in found.facts["sections"]  # three lanes on the card, and one that reads
+    monkeypatch.setattr(cupy_twin.cuda, "is_available", lambda: False)
+    faults = check(big, compute=compute).scans[0].faults
+    assert "compute.device is gpu, and CuPy sees no CUDA device" in faults[0]
+    assert not check(big, compute=compute | {"device": "auto"}).scans[0].faults
