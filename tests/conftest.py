@@ -96,13 +96,15 @@ def cupy_twin():
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of a small simulated cell, run once for all tests that look at one; they may not change it."""
-    from xelith.pipeline.experiment import DEFAULT_GASES, Size, simulate
+    from xelith.pipeline.experiment import simulate
     from xelith.pipeline.run import run_config
+    from xelith.pipeline.twin_design import Size, design_twin
 
     folder = tmp_path_factory.mktemp("small") / "cell"
     size = Size(diameter_um=240.0, height_um=150.0, rows=64, columns=200, views=150)
-    options = {"cell": "demo", "setup": "demo", "gases": list(DEFAULT_GASES), "seed": 0}
-    config = simulate(folder, size=size, **options, advance=lambda stage, done, total: None)
+    config = simulate(
+        folder, design_twin(cell="demo", setup="demo", size=size), advance=lambda stage, done, total: None
+    )
     run_config(config, folder / "run", advance=lambda stage, done, total: None)
     return folder / "run"
 

@@ -50,11 +50,12 @@ def test_a_row_outside_and_a_ready_volume_are_refused(config, tmp_path):
 
 
 def test_a_cone_beam_shows_its_central_slice(tmp_path):
-    from xelith.pipeline.experiment import Size, simulate
+    from xelith.pipeline.experiment import simulate
+    from xelith.pipeline.twin_design import Size, design_twin
 
     size = Size(diameter_um=120.0, height_um=80.0, rows=24, columns=80, views=40)
-    options = {"cell": "ham-symmetric", "setup": "ham-versa", "gases": ["argon:1"], "size": size}
-    config = load_config(simulate(tmp_path / "cone", **options, advance=lambda stage, done, total: None))
+    design = design_twin(cell="ham-symmetric", setup="ham-versa", gases=["argon:1"], size=size)
+    config = load_config(simulate(tmp_path / "cone", design, advance=lambda stage, done, total: None))
     slice_ = read_slice(config, "argon", 2).prepared()
     assert slice_.row == 12  # whatever row was asked for: the central ray stands at 11.5
     sharp, blurred = slice_.at(slice_.geometry.centre_px), slice_.at(slice_.geometry.centre_px + 6)
