@@ -17,6 +17,7 @@ from ..reconstruction.truncation import Extension, extend
 from ..scans.geometry import ConeBeam
 from .fields import Fields
 from .steps import Deblur, Fbp, Fdk, FlatField, FourierFbp, GlareFloor, Rings, Step, Truncation, Zingers
+from .stopwatch import timed
 
 Image = NDArray[np.float32]
 
@@ -91,7 +92,7 @@ def correct_block(
     flat = fields.flats[0] if len(fields.flats) == 1 else flat_field.flat_at(fields.flats, fields.positions, index)
     light = flat_field.transmission(frames, flat, fields.dark, dead=fields.dead)
     counts = {"zingers": 0, "dead_pixels": 0}
-    for step in steps:
+    for step in timed(steps):
         if isinstance(step, FlatField) and step.air_columns is not None:
             light = flat_field.normalise_air(light, [_binned(step.air_columns, fields.columns)])
         elif isinstance(step, Zingers):
@@ -153,7 +154,7 @@ def reconstruct_slab(
         µ in cm^-1.
     """
     n_cols = sinograms.shape[2]
-    for step in steps:
+    for step in timed(steps):
         if isinstance(step, Rings):
             sinograms = without_rings(sinograms, step)
         elif isinstance(step, Truncation):
@@ -282,7 +283,7 @@ def reconstruct_cone_slab(
     xp, n_cols = array_namespace(rows), rows.shape[2]
     row_px = (n_rows - 1) / 2 if geometry.row_px is None else geometry.row_px
     part, z_range = replace(geometry, row_px=row_px - first_row), (slab.start, slab.stop)
-    for step in steps:
+    for step in timed(steps):
         if isinstance(step, Rings):
             rows = without_rings(xp.ascontiguousarray(rows.swapaxes(0, 1)), step).swapaxes(0, 1)
         elif isinstance(step, Fdk):

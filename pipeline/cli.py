@@ -34,6 +34,7 @@ ThetaRange = Annotated[
 EnergyKev = Annotated[float | None, typer.Option(help="Photon energy in keV, where the file lacks it.")]
 AllowOutside = Annotated[bool, typer.Option("--allow-outside", help="Follow links and paths out of the scan's folder.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
+Log = Annotated[str, typer.Option("--log", help="text: progress bars; json: logs and progress as JSON lines.")]
 
 
 def _version(wanted: bool) -> None:
@@ -82,17 +83,18 @@ def run(
         bool, typer.Option("--update", help="Let this configuration take over the folder of another one.")
     ] = False,
     quiet: Quiet = False,
+    log: Log = "text",
     as_json: AsJson = False,
 ) -> None:
     """Do what a configuration asks and is not done yet; run it again after any interruption."""
-    from .progress import Progress
+    from .progress import shown
     from .run import preview_config, run_config
 
-    with Progress(quiet=quiet or as_json) as progress:
+    with shown(quiet=quiet or as_json, log=log) as advance:
         if preview:
-            pictures = preview_config(config, out, advance=progress.advance)
+            pictures = preview_config(config, out, advance=advance)
         else:
-            results = run_config(config, out, advance=progress.advance, update=update)
+            results = run_config(config, out, advance=advance, update=update)
     if preview:
         found = {"preview": [str(path) for path in pictures]}
         typer.echo(json.dumps(found) if as_json else "\n".join(found["preview"]))
@@ -256,7 +258,8 @@ def _stop(number: int, frame: object) -> None:
 def main() -> None:
     """Run the command line; exit status 0 only on success, 2 where the input is at fault."""
     terminal = logging.StreamHandler()
-    terminal.setLevel(os.environ.get("XELITH_LOG", "WARNING").upper())
+    least = logging.getLevelNamesMapping().get(os.environ.get("XELITH_LOG", "").upper(), logging.WARNING)
+    terminal.addFilter(lambda record: record.levelno >= least or getattr(record, "shown", False))
     logging.basicConfig(format="%(levelname)s: %(message)s", handlers=[terminal])
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it finds wrong comes as our own error
     for number in (signal.SIGINT, signal.SIGTERM):

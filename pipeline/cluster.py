@@ -146,7 +146,7 @@ class Distributed:
                     f"no Dask scheduler answers at {self._compute.scheduler} ({error}); start it, or mend its address"
                 ) from error
             if self._client.dashboard_link:
-                log.info("Dask dashboard: %s", self._client.dashboard_link)
+                log.info("Dask dashboard: %s", self._client.dashboard_link, extra={"shown": True})
             patience_s = 86400 if self._compute.scheduler == "slurm" else 120
             try:
                 self._client.wait_for_workers(1, timeout=patience_s)

@@ -1,10 +1,78 @@
 """Progress bars of a run, one a stage."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as RichProgress
+from rich.text import Text
+
+from .job import Advance
+from .json_log import json_logs
+
+
+class RateColumn(ProgressColumn):
+    """Blocks a second, or a minute where they take longer."""
+
+    def render(self, task: Task) -> Text:
+        """Write the rate of a bar.
+
+        Parameters
+        ----------
+        task : Task
+            The bar.
+
+        Returns
+        -------
+        Text
+            Empty until it is known.
+        """
+        speed = task.finished_speed or task.speed
+        if not speed:
+            return Text("")
+        return Text(f"{speed:.1f}/s" if speed >= 1 else f"{60 * speed:.1f}/min", style="progress.data.speed")
+
+
+@contextmanager
+def shown(*, quiet: bool = False, log: str = "text") -> Iterator[Advance]:
+    """Show the progress of a run: as bars, as JSON lines on standard error, or not at all.
+
+    Parameters
+    ----------
+    quiet : bool
+        True shows no bars; JSON lines are still written where they are asked for.
+    log : str
+        text or json.
+
+    Yields
+    ------
+    callable
+        To be told of every finished block.
+
+    Raises
+    ------
+    ValueError
+        If `log` is neither.
+    """
+    if log == "json":
+        with json_logs(sys.stderr) as advance:
+            yield advance
+        return
+    if log != "text":
+        raise ValueError(f"--log is {log!r}; give text or json")
+    with Progress(quiet=quiet) as progress:
+        yield progress.advance
 
 
 class Progress:
@@ -21,6 +89,7 @@ class Progress:
             TextColumn("{task.description:<24}"),
             BarColumn(),
             MofNCompleteColumn(),
+            RateColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=Console(stderr=True),

@@ -28,6 +28,7 @@ from .report import write_report
 from .results import build_results
 from .run_events import announced, run_stages
 from .selection import Selection
+from .stopwatch import step_seconds
 from .store import write_text
 from .two_gas import TwoGas, decompose_scans, two_gas_summary
 
@@ -243,6 +244,9 @@ def _finish(run: Run, opened: list[Opened]) -> dict[str, Any]:
     results = build_results(run.config, volumes, labelled, measured, sources)
     results["two_gas"] = two_gas_summary(shares)
     results["provenance"] = _provenance(run, started, time.monotonic() - clock)
+    timings = {f"{name}_s": value for name, value in results["provenance"]["steps_s"].items()}
+    results["report"]["timings"] = timings
+    log.info("seconds of work: %s", ", ".join(f"{name} {value:.2f}" for name, value in timings.items()))
     write_text(outputs[0], json.dumps(results, indent=1, ensure_ascii=False))
     write_text(run.folder / "config.yaml", run.text)
     run.advance("report", 0, 1)
@@ -325,6 +329,7 @@ def _provenance(run: Run, started: str, seconds: float) -> dict[str, Any]:
         "started": started,
         "seconds": round(seconds, 2),
         "versions": versions(),
+        "steps_s": step_seconds(run.folder / STATE / "ledger.jsonl"),
     }
 
 

@@ -268,7 +268,7 @@ def _halve_vote(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def publish(partial: Path, final: Path) -> None:
-    """Give a finished file or folder its final name; what stood there is removed.
+    """Give a finished file or folder its final name; what stood there is removed, and halves of chunks with it.
 
     Parameters
     ----------
@@ -277,6 +277,10 @@ def publish(partial: Path, final: Path) -> None:
     final : Path
         The name users look for.
     """
+    if partial.is_dir():
+        for left in partial.rglob("*.partial"):  # zarr writes a chunk under such a name first; a kill leaves it
+            if left.is_file():
+                left.unlink()
     if final.is_dir() and not final.is_symlink():
         old = final.with_name(final.name + ".old")
         shutil.rmtree(old, ignore_errors=True)

@@ -33,6 +33,7 @@ from .fields import Fields
 from .scratch import Integrals
 from .selection import Selection
 from .steps import Step
+from .stopwatch import collecting, rounded
 from .store import ImageLayout, write_slab
 
 FRAME_COPIES, SLAB_COPIES = 7, 4
@@ -140,18 +141,23 @@ class ProjectionTask:
         reader = _Reader(self.projections, self.selection, block, margin)
         total = np.zeros(integrals.shape[1:], np.float32)
         repaired: dict[str, int] = {}
+        seconds: dict[str, float] = {}
         for part in blocks(len(block), self.batch):
             start, stop = block.start + part.start, block.start + part.stop
             first, last = max(start - margin, 0), min(stop + margin, n_theta)
             frames = reader.read(first, last)
-            done = self._corrected(frames, known, first_view=first, halo=(start - first, last - stop))
+            with collecting() as spent:
+                done = self._corrected(frames, known, first_view=first, halo=(start - first, last - stop))
+            clock = time.perf_counter()
             integrals[start:stop] = done.integrals
+            spent["write"] = time.perf_counter() - clock
+            seconds = {name: seconds.get(name, 0.0) + spent.get(name, 0.0) for name in {**seconds, **spent}}
             total += done.transmission_sum
             for key, value in done.repaired.items():
                 repaired[key] = repaired.get(key, 0) + int(value)
         zarr.open_array(self.sums, mode="r+")[block.index] = total
-        seconds = {"read": round(reader.seconds, 4), "block": round(time.perf_counter() - started, 4)}
-        return {"repaired": repaired, "sha256": reader.digest.hexdigest(), "seconds": seconds}
+        seconds |= {"read": reader.seconds, "block": time.perf_counter() - started}
+        return {"repaired": repaired, "sha256": reader.digest.hexdigest(), "seconds": rounded(seconds)}
 
     def _corrected(
         self, frames: NDArray[np.float32], known: Fields, *, first_view: int, halo: tuple[int, int]
@@ -243,13 +249,14 @@ class SlabTask:
         read = time.perf_counter()
         n_cols = rows.shape[2]
         needs = SLAB_COPIES * (rows.nbytes + 4 * len(slab) * n_cols**2)
-        volume = open_device(self.device).run(work, rows, needs=needs)
+        with collecting() as spent:
+            volume = open_device(self.device).run(work, rows, needs=needs)
         made = time.perf_counter()
         write_slab(self.image, self.layout, slab, volume)
         sums = chunk_sums(self.image, self.layout, slab)
         done = time.perf_counter()
-        seconds = {"read": read - started, "write": done - made, "block": done - started}
-        return {"crc32c": {self.name: sums}, "seconds": {key: round(value, 4) for key, value in seconds.items()}}
+        seconds = spent | {"read": read - started, "write": done - made, "block": done - started}
+        return {"crc32c": {self.name: sums}, "seconds": rounded(seconds)}
 
     def _rows_and_work(self, slab: Block) -> tuple[NDArray[np.float32], Callable[[Array], Array]]:
         """Line integrals that the slab needs, and what is to be done with them."""

@@ -1,0 +1,160 @@
+"""Peak memory, time and bytes read of a whole `xelith run`, above what importing and a first small run take.
+
+    python benchmarks/engine_memory.py --memory-gib 1 --views 2560 --rows 1024 --columns 1280
+
+Writes a scan of a disc in 16-bit counts (HDF5, frame by frame), runs it, and prints one JSON object. Memory is the sum
+of the resident memory of this process and its children, sampled 20 times a second, less the same after a small run.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import psutil
+import yaml
+
+from xelith.pipeline.run import run_config
+
+GIB = 2**30
+FLAT, DARK, PIXEL_UM, MU_PER_CM = 40_000.0, 200.0, 5.0, 6.0
+
+
+def write_scan(path: Path, n_theta: int, n_rows: int, n_cols: int) -> None:
+    """Write counts behind a centred disc, with noise of one frame moved on from view to view."""
+    s = np.arange(n_cols) - (n_cols - 1) / 2
+    chord_cm = 2 * np.sqrt(np.clip((0.4 * n_cols) ** 2 - s**2, 0, None)) * PIXEL_UM * 1e-4
+    light = DARK + (FLAT - DARK) * np.exp(-MU_PER_CM * chord_cm * 256 / n_cols)
+    noise = np.random.default_rng(0).normal(0, 30, (n_rows, n_cols))
+    with h5py.File(path, "w") as file:
+        data = file.create_dataset("exchange/data", (n_theta, n_rows, n_cols), "u2")
+        for view in range(n_theta):
+            data[view] = np.clip(light + np.roll(noise, 37 * view, axis=1), 0, 65535)
+        file["exchange/data_white"] = np.full((4, n_rows, n_cols), FLAT, "u2")
+        file["exchange/data_dark"] = np.full((4, n_rows, n_cols), DARK, "u2")
+        file["exchange/theta"] = np.arange(n_theta) * 180.0 / n_theta
+
+
+def write_config(folder: Path, compute: dict[str, Any]) -> Path:
+    """Write a configuration that finds the axis and removes rings."""
+    values = {
+        "sample": "disc",
+        "source": {"energy_kev": 25},
+        "scans": {"main": {"path": "scan.h5", "pixel_um": PIXEL_UM}},
+        "compute": compute,
+    }
+    path = folder / "run.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+class Watch(threading.Thread):
+    """Samples the resident memory of this process and its children."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.peak = 0
+        self._done = threading.Event()
+        self._process = psutil.Process()
+
+    def resident(self) -> int:
+        """Bytes held now."""
+        total = 0
+        for process in (self._process, *self._process.children(recursive=True)):
+            try:
+                total += process.memory_info().rss
+            except psutil.NoSuchProcess:
+                continue
+        return total
+
+    def run(self) -> None:
+        """Sample until stopped."""
+        while not self._done.wait(0.05):
+            self.peak = max(self.peak, self.resident())
+
+    def stop(self) -> None:
+        """End the sampling."""
+        self._done.set()
+        self.join()
+
+
+def measure(folder: Path, sizes: tuple[int, int, int], compute: dict[str, Any]) -> dict[str, Any]:
+    """Run one scan and return its figures."""
+    folder.mkdir(parents=True)
+    write_scan(folder / "scan.h5", *sizes)
+    config = write_config(folder, compute)
+    size = (folder / "scan.h5").stat().st_size
+    watch = Watch()
+    before = watch.resident()
+    read = psutil.Process().io_counters().read_chars
+    watch.start()
+    clock = time.perf_counter()
+    stages: dict[str, float] = {}
+    counted: dict[str, int] = {}
+
+    def advance(stage: str, done: int, total: int) -> None:
+        stages.setdefault(stage, time.perf_counter() - clock)
+        counted[stage] = psutil.Process().io_counters().read_chars
+
+    results = run_config(config, folder / "out", advance=advance)
+    seconds = time.perf_counter() - clock
+    watch.stop()
+    n_theta, n_rows, n_cols = sizes
+    lines = [json.loads(text) for text in (folder / "out/.xelith/ledger.jsonl").read_text().split("\n") if text]
+    blocks = {name: [x for x in lines if x.get("stage") == f"main/{name}"] for name in ("integrals", "volume")}
+    spent = {
+        name: {
+            key: round(sum(line["facts"]["seconds"].get(key, 0) for line in found if line["block"] >= 0), 2)
+            for key in ("read", "write", "block")
+        }
+        for name, found in blocks.items()
+    }
+    return {
+        "views_rows_columns": list(sizes),
+        "compute": compute,
+        "projections_gib": round(2 * n_theta * n_rows * n_cols / GIB, 3),
+        "volume_gib": round(4 * n_rows * n_cols**2 / GIB, 3),
+        "peak_above_imports_gib": round((watch.peak - before) / GIB, 3),
+        "seconds": round(seconds, 1),
+        "seconds_per_slice": round(seconds / n_rows, 4),
+        "block_seconds": spent,
+        "stage_starts_s": {name: round(value, 1) for name, value in stages.items()},
+        "input_bytes_read_over_file_size": round((counted["main: projections"] - read) / size, 3),
+        "centre_px": results["scans"]["main"]["centre_px"],
+        "load": os.getloadavg()[0],
+    }
+
+
+def main() -> None:
+    """Run a small scan to import and compile everything, then the scan that is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--memory-gib", type=float, default=1.0)
+    parser.add_argument("--views", type=int, default=720)
+    parser.add_argument("--rows", type=int, nargs="+", default=[256])
+    parser.add_argument("--columns", type=int, default=512)
+    parser.add_argument("--scheduler", default="threads")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--folder", type=Path)
+    asked = parser.parse_args()
+    compute: dict[str, Any] = {"memory_gib": asked.memory_gib, "scheduler": asked.scheduler}
+    if asked.threads:
+        compute["threads"] = asked.threads
+    folder = Path(tempfile.mkdtemp(dir=asked.folder))
+    try:
+        measure(folder / "warm", (64, 16, 96), {"memory_gib": 0.5})
+        for rows in asked.rows:
+            print(json.dumps(measure(folder / str(rows), (asked.views, rows, asked.columns), compute)), flush=True)
+            shutil.rmtree(folder / str(rows))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
