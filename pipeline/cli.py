@@ -11,6 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from .. import __version__
+from .command_help import add_examples, parts_table
+from .init_command import init
 from .simulate_command import plan, simulate
 from .status_command import status
 from .submit_command import batch_item, submit
@@ -37,19 +39,23 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
 Log = Annotated[str, typer.Option("--log", help="text: progress bars; json: logs and progress as JSON lines.")]
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"xelith {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", help="With --version: what is installed, and what each missing part would give."),
     ] = False,
 ) -> None:
-    """Options before the command."""
+    if version:
+        typer.echo(f"xelith {__version__}")
+        if verbose:
+            _print(parts_table())
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
 
 
 @app.command()
@@ -215,11 +221,13 @@ def schema() -> None:
     typer.echo(json.dumps(Config.model_json_schema(), indent=2))
 
 
+app.command()(init)
 app.command()(simulate)
 app.command()(plan)
 app.command()(submit)
 app.command()(status)
 app.command("batch-item", hidden=True)(batch_item)
+add_examples(app)
 
 
 def _hints(
