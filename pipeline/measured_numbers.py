@@ -8,6 +8,7 @@ import numpy as np
 
 from ..metrology.deposit import Deposit
 from ..metrology.filaments import Filament
+from ..metrology.mixed_zone import MixedZone
 from ..metrology.survey import Survey
 from .measuring import Measured
 
@@ -135,6 +136,9 @@ def balance_section(measured: Measured) -> dict[str, Any]:
     """
     found = asdict(measured.balance)
     found["closure_std"] = _closure_std(measured)
+    mixed = measured.mixed
+    found["mixed_zone_detection_limit_um"] = mixed.detection_limit_um if isinstance(mixed, MixedZone) else None
+    found["mixed_zone_reference"] = mixed.reference if isinstance(mixed, MixedZone) else None
     bounds = measured.isolated_range_um
     if bounds is not None and bounds[1] > bounds[0]:
         found["isolated_um"] = list(bounds)
@@ -163,6 +167,8 @@ def report_section(measured: Measured) -> dict[str, Any]:
         Lists of records.
     """
     found: dict[str, Any] = {"error_budget": [asdict(share) for share in measured.budget]}
+    if isinstance(measured.mixed, str):
+        found["mixed_zone_not_measured"] = measured.mixed
     if measured.reason is not None:
         found["not_measured"] = measured.reason
     return found

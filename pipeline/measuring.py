@@ -1,7 +1,6 @@
 """From phases to numbers: film, lithium in the electrolyte, charge and balance of one run."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import hypot
 from pathlib import Path
@@ -14,6 +13,7 @@ from ..materials import Phase
 from ..metrology.carbon import declared_uptake, loading_mg_per_cm2
 from ..metrology.coulometry import Charge
 from ..metrology.inventory import Amount, Balance, ErrorShare, balance, error_budget
+from ..metrology.mixed_zone import MixedZone
 from ..metrology.stack import Side
 from ..metrology.survey import Survey, survey_labels
 from ..metrology.terms import connected_lithium, isolated_range_um
@@ -21,10 +21,11 @@ from ..metrology.uncertainty import between, film_variances_um2, sampling_std_um
 from ..segmentation.thresholds import Thresholds
 from .charging import charge_of, electrode_area_cm2
 from .config import Config
-from .job import Reconstructed
 from .map_files import write_map
+from .mixing import mixed_of
 from .phase_map import Labelled, Unlabelled
 from .store import open_level
+from .two_gas import TwoGas
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,8 @@ class Measured:
         Why nothing was measured.
     mean_std_um : float or None
         Standard deviation of the mean film thickness, in µm.
+    mixed : MixedZone or str
+        Lithium finer than a voxel, or why it was not measured.
     """
 
     charge: Charge | None
@@ -64,6 +67,7 @@ class Measured:
     isolated_range_um: tuple[float, float] | None = None
     reason: str | None = None
     mean_std_um: float | None = None
+    mixed: MixedZone | str = "no pair of scans was decomposed"
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ class Terms:
 
 
 def measure(
-    config: Config, volumes: Mapping[str, Reconstructed], labelled: Labelled | Unlabelled, folder: Path
+    config: Config, labelled: Labelled | Unlabelled, folder: Path, *, shares: TwoGas | str = "no pair of scans"
 ) -> Measured:
     """Measure the lithium of a run and compare it with the charge.
 
@@ -94,12 +98,12 @@ def measure(
     ----------
     config : Config
         The configuration.
-    volumes : mapping
-        Finished volumes by scan.
     labelled : Labelled or Unlabelled
         Phases on disk, or why there are none.
     folder : Path
         The run folder; maps are written there.
+    shares : TwoGas or str
+        Shares of electrolyte and gas, or why there are none.
 
     Returns
     -------
@@ -116,7 +120,8 @@ def measure(
         return Measured(charge, balance(charge), reason=str(error))
     write_map(folder / "thickness.tif", survey.thickness_um, labelled.layout.voxel_um)
     _write_depths(folder / "penetration.tif", survey, labelled.layout.voxel_um)
-    terms = terms_of(config, labelled, survey)
+    mixed = mixed_of(labelled, survey, shares)
+    terms = terms_of(config, labelled, survey, mixed)
     found = balance(
         charge, **terms.amounts, is_shorted=survey.penetration is not None and survey.penetration.is_shorted
     )
@@ -129,17 +134,8 @@ def measure(
         error_budget(terms.variances_um2 | expected),
         terms.isolated_range_um,
         mean_std_um=None if film is None else film.std_um,
+        mixed=mixed,
     )
-
-
-def _write_depths(path: Path, survey: Survey, voxel_um: float) -> None:
-    """Map how deep lithium stands in the electrolyte; NaN off the electrode, no file where it was not measured."""
-    if survey.penetration is None:
-        path.unlink(missing_ok=True)
-        return
-    depth = survey.penetration.depth_um
-    seen = np.isfinite(survey.thickness_um) | (depth > 0)
-    write_map(path, np.where(seen, depth, np.nan).astype(np.float32), voxel_um)
 
 
 def survey_phases(config: Config, labelled: Labelled) -> Survey:
@@ -196,7 +192,7 @@ def anode_end(thresholds: Thresholds) -> Side | None:
     return thresholds.layout.collector_end
 
 
-def terms_of(config: Config, labelled: Labelled, survey: Survey) -> Terms:
+def terms_of(config: Config, labelled: Labelled, survey: Survey, mixed: MixedZone | str) -> Terms:
     """Gather the terms of the balance from what was measured.
 
     Parameters
@@ -207,6 +203,8 @@ def terms_of(config: Config, labelled: Labelled, survey: Survey) -> Terms:
         What the phases rest on.
     survey : Survey
         What the labels tell.
+    mixed : MixedZone or str
+        Lithium finer than a voxel, or why it was not measured.
 
     Returns
     -------
@@ -228,6 +226,8 @@ def terms_of(config: Config, labelled: Labelled, survey: Survey) -> Terms:
         amounts["in_electrolyte"] = connected_lithium(survey, surface_std_um=edge_um, is_declared=declared)
         bounds = isolated_range_um(survey)
         amounts["isolated"] = None if bounds is None else between(*bounds)
+    if isinstance(mixed, MixedZone):
+        amounts["mixed_zone"] = mixed.amount
     causes = {
         "in_electrolyte": "surfaces in the electrolyte",
         "isolated": "isolated lithium or closed pores",
@@ -344,3 +344,13 @@ def mean_of(values: NDArray[Any]) -> float:
     """
     known = values[np.isfinite(values)]
     return float(known.mean()) if known.size else 0.0
+
+
+def _write_depths(path: Path, survey: Survey, voxel_um: float) -> None:
+    """Map how deep lithium stands in the electrolyte; NaN off the electrode, no file where it was not measured."""
+    if survey.penetration is None:
+        path.unlink(missing_ok=True)
+        return
+    depth = survey.penetration.depth_um
+    seen = np.isfinite(survey.thickness_um) | (depth > 0)
+    write_map(path, np.where(seen, depth, np.nan).astype(np.float32), voxel_um)

@@ -239,7 +239,7 @@ def _finish(run: Run, opened: list[Opened]) -> dict[str, Any]:
     volumes = {one.name: _volume(run, one, marks[one.name]) for one in opened}
     labelled = label_phases(run.config, volumes, run.folder, run.ledger, run.advance)
     shares = _decomposed(run, opened, marks, volumes, labelled)
-    measured = measure(run.config, volumes, labelled, run.folder)
+    measured = measure(run.config, labelled, run.folder, shares=shares)
     sources = {one.name: _source(run, one, marks[one.name]) for one in opened}
     results = build_results(run.config, volumes, labelled, measured, sources)
     results["two_gas"] = two_gas_summary(shares)

@@ -1,0 +1,78 @@
+"""Lithium finer than a voxel in a run: rows of the shares that its pair of scans was decomposed into."""
+
+from dataclasses import replace
+from math import ceil, floor
+
+import numpy as np
+
+from ..metrology.mixed_zone import MixedZone, RowShares, mixed_zone, row_shares
+from ..metrology.survey import Survey
+from .phase_map import Labelled
+from .store import open_level
+from .two_gas import RIM_PX, TwoGas
+
+
+def mixed_of(labelled: Labelled, survey: Survey, shares: TwoGas | str) -> MixedZone | str:
+    """Measure the lithium finer than a voxel from the shares of electrolyte and gas.
+
+    Parameters
+    ----------
+    labelled : Labelled
+        Phases on disk.
+    survey : Survey
+        Where the electrolyte begins and ends.
+    shares : TwoGas or str
+        Shares, or why there are none.
+
+    Returns
+    -------
+    MixedZone or str
+        Amount over the area in view, or why it was not measured.
+    """
+    if isinstance(shares, str):
+        return shares
+    if shares.biased:
+        return "the view cuts the cell off, so that shares of electrolyte are uncertain"
+    interface = survey.frame.interface
+    if interface is None or survey.penetration is None:
+        return "the labels hold no electrolyte"
+    begins = float(np.mean(interface.heights_px()))
+    rows = shares_by_row(labelled, survey, shares)
+    try:
+        return mixed_zone(rows, begins=begins, hidden_rows=survey.penetration.tolerance_um / labelled.layout.voxel_um)
+    except ValueError as error:
+        return str(error)
+
+
+def shares_by_row(labelled: Labelled, survey: Survey, shares: TwoGas) -> RowShares:
+    """Average the shares of a run over rows of its electrolyte, in order away from the anode.
+
+    Parameters
+    ----------
+    labelled : Labelled
+        Phases on disk.
+    survey : Survey
+        Where the electrolyte begins and ends.
+    shares : TwoGas
+        Shares of electrolyte and gas.
+
+    Returns
+    -------
+    RowShares
+        Means over rings of the bore, its rim left out.
+    """
+    n_z, n_y, n_x = labelled.layout.shape
+    bore, frame = labelled.thresholds.bore, survey.frame
+    heights = [0.0 if s is None else float(np.mean(s.heights_px())) for s in (frame.interface, frame.counter)]
+    first, last = max(floor(heights[0]) + 1, 0), min(ceil(heights[1]), n_z) - (1 if survey.counter_in_view else 0)
+    rows = range(first, last) if frame.anode == "low" else range(n_z - 1 - first, n_z - 1 - last, -1)
+    found = row_shares(
+        shares.electrolyte,
+        shares.gas,
+        open_level(labelled.labels),
+        radius_px=bore.distance(n_y, n_x),
+        reach_px=bore.radius_px - RIM_PX,
+        rows=rows,
+        row_um=labelled.layout.voxel_um,
+    )
+    return replace(found, first=first)
