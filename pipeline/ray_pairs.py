@@ -9,23 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..materials import Material, Phase
-from ..reconstruction.fourier import fourier_fbp
 from ..reconstruction.hardening import Linearisation, hardened
 from ..reconstruction.same_rays import needed_rows, on_angles, on_columns, on_rows
-from ..reconstruction.truncation import extend
 from ..reconstruction.two_gas import RayModel, ray_model, tube_wall_cm
 from ..scans.geometry import ConeBeam
 from ..segmentation.bore import Bore
 from ..segmentation.rigid import RigidMove
 from ..segmentation.surfaces import Surface
 from .beams import beside_cell, filling, scans_by_gas, source_spectrum
-from .chain import middle, without_rings
+from .chain import without_rings
 from .config import Config
 from .engine import line_integrals
 from .job import Job, Reconstructed
 from .ledger import Ledger
 from .phase_map import Labelled, Unlabelled
-from .steps import Fbp, FourierFbp, Rings, Step
+from .steps import Rings, Step
 from .store import ImageLayout
 
 Floats = NDArray[np.float32]
@@ -110,6 +108,8 @@ class RayPair:
         Memory for the sinograms in work.
     threads : int
         Threads to use.
+    device : {"auto", "cpu", "gpu"}
+        Where slabs are worked on.
     """
 
     argon: Side
@@ -123,6 +123,7 @@ class RayPair:
     beside_cm: float
     budget_bytes: float
     threads: int
+    device: str = "cpu"
 
     @property
     def n_views(self) -> int:
@@ -203,39 +204,9 @@ class RayPair:
         argon = on_columns(argon, self.argon.centre_px - self.xenon.centre_px + column_px)
         return argon, self.xenon.rows(first, stop)
 
-    def reconstructed(self, paths: Floats) -> Floats:
-        """Reconstruct the share of each voxel from paths.
-
-        Parameters
-        ----------
-        paths : (n_rows, n_theta, n_cols) array of float32
-            In cm.
-
-        Returns
-        -------
-        (n_rows, n_cols, n_cols) array of float32
-            Share, dimensionless.
-        """
-        n_cols, centre_px = paths.shape[2], self.xenon.centre_px
-        if self.is_cut:
-            found = extend(paths, centre_px=centre_px, outer_radius_px=self._reach_px, mu_per_px=None)
-            paths, centre_px = found.sinograms, found.centre_px
-            if (paths.shape[2] - n_cols) % 2:
-                paths = np.pad(paths, ((0, 0), (0, 0), (0, 1)), mode="edge")
-        last = self.xenon.steps[-1]
-        window = last.window if isinstance(last, FourierFbp | Fbp) else "ramp"
-        volume = fourier_fbp(
-            np.ascontiguousarray(paths),
-            self.xenon.theta,
-            centre_px=centre_px,
-            voxel_um=self.layout.voxel_um,
-            window=window,
-            threads=self.threads,
-        )
-        return middle(volume, n_cols)
-
     @property
-    def _reach_px(self) -> float | None:
+    def reach_px(self) -> float | None:
+        """Radius at which cut paths end, in pixels; None where the bore is not seen."""
         return None if self.bore.source == "view" else self.bore.radius_px
 
     @cached_property
@@ -351,6 +322,7 @@ def pair_of(
         beside_cm=0.1 * entry.gas_path_mm,
         budget_bytes=0.5 * config.compute.memory_gib * 2**30,
         threads=job.blocks.at_once * job.blocks.threads,
+        device=config.compute.device,
     )
 
 

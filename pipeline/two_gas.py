@@ -10,6 +10,7 @@ Written beside the xenon image, on its grid, float32 and dimensionless: `xenon.o
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from ..arrays import Block
-from ..arrays.blocks import thread_map
-from ..reconstruction.two_gas import RayModel, decompose_rays
+from ..arrays import Block, open_device
 from ..segmentation.block_sums import BlockSums
 from ..segmentation.bore import Bore, radial_profile
 from ..segmentation.fractions import Fractions, coarsened, split
@@ -27,8 +26,9 @@ from .beams import scans_by_gas, source_spectrum
 from .config import Config
 from .job import Advance, Job, Reconstructed
 from .ledger import Ledger, fingerprint
+from .pair_shares import shares_of_rows
 from .phase_map import Labelled, Unlabelled
-from .ray_pairs import RayPair, cannot_pair, pair_of
+from .ray_pairs import COPIES, RayPair, cannot_pair, pair_of
 from .store import ImageLayout, create_image, open_level, publish, write_slab
 
 log = logging.getLogger(__name__)
@@ -226,25 +226,25 @@ def _written(config: Config, pair: RayPair, image: Path, ledger: Ledger, mark: s
     folder = image / "fractions"
     zarr.open_group(folder, mode="a", zarr_format=3)
     names = ("electrolyte", "gas", "blocks")
-    partial = {name: folder / f"{name}.partial" for name in names}
+    unfinished = {name: folder / f"{name}.partial" for name in names}
     layout = pair.layout
     block_px = min(BLOCK_PX, layout.slab)
-    fresh = not all(p.exists() for p in partial.values()) or not ledger.done(STAGE, -2, mark)
+    fresh = not all(p.exists() for p in unfinished.values()) or not ledger.done(STAGE, -2, mark)
     if fresh:
         for name in names[:2]:
             about = {"quantity": f"share of {name}", "unit": "dimensionless", "method": "two-gas ray decomposition"}
-            create_image(partial[name], layout, name=name, attributes=about)
-        _create_blocks(partial["blocks"], layout, block_px)
+            create_image(unfinished[name], layout, name=name, attributes=about)
+        _create_blocks(unfinished["blocks"], layout, block_px)
         ledger.record(STAGE, -2, mark)
-    blocks_group = zarr.open_group(partial["blocks"], mode="r+")
+    blocks_group = zarr.open_group(unfinished["blocks"], mode="r+")
     total = len(layout.slabs)
     for slab in layout.slabs:
         advance("electrolyte and gas", slab.index, total)
         if not fresh and ledger.done(STAGE, slab.index, mark):
             continue
         shares, noise, n_outside = _slab_shares(pair, slab)
-        write_slab(partial["electrolyte"], layout, slab, shares[0])
-        write_slab(partial["gas"], layout, slab, shares[1])
+        write_slab(unfinished["electrolyte"], layout, slab, shares[0])
+        write_slab(unfinished["gas"], layout, slab, shares[1])
         _add_blocks(blocks_group, pair, slab, shares, noise, block_px)
         ledger.record(STAGE, slab.index, mark, {"outside": n_outside})
     advance("electrolyte and gas", total, total)
@@ -259,7 +259,7 @@ def _written(config: Config, pair: RayPair, image: Path, ledger: Ledger, mark: s
     }
     blocks_group.attrs["xelith"] = facts
     for name in names:
-        publish(partial[name], folder / name)
+        publish(unfinished[name], folder / name)
     ledger.record(STAGE, -1, mark)
     found = open_two_gas(image)
     if found is None:
@@ -321,52 +321,11 @@ def _slab_shares(
         if not is_open[part].any():
             continue
         argon, xenon = pair.sinograms(slab.start + part.start, slab.start + part.stop)
-        solid, gas, n = decomposed(argon, xenon, pair.model, wall_cm=pair.wall_cm, threads=pair.threads)
+        needs = COPIES * (argon.nbytes + xenon.nbytes)
+        found, n = open_device(pair.device).run(partial(shares_of_rows, pair), argon, xenon, needs=needs)
         n_outside += n
-        gas -= np.float32(pair.beside_cm)
-        signs = np.where(np.arange(pair.n_views) % 2, -1, 1).astype(np.float32)[:, None]
-        for volume, paths in zip(volumes, (solid, gas, signs * (solid + gas)), strict=True):
-            volume[part] = pair.reconstructed(paths)
+        for volume, share in zip(volumes, found, strict=True):
+            volume[part] = share
     for volume in volumes:
         volume[~is_open] = np.nan
     return (volumes[0], volumes[1]), volumes[2], n_outside
-
-
-def decomposed(
-    argon: NDArray[np.float32],
-    xenon: NDArray[np.float32],
-    model: RayModel,
-    *,
-    wall_cm: NDArray[np.float32] | None,
-    threads: int,
-) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
-    """Decompose sinograms on a pool of threads.
-
-    Parameters
-    ----------
-    argon, xenon : (n_rows, n_theta, n_cols) array of float32
-        Line integrals of the same rays, dimensionless.
-    model : RayModel
-        From `ray_model`.
-    wall_cm : (n_theta, n_cols) array or None
-        Path through the casing, in cm.
-    threads : int
-        Threads to use.
-
-    Returns
-    -------
-    solid_cm, gas_cm : (n_rows, n_theta, n_cols) array of float32
-        Paths in cm.
-    int
-        Rays beyond the tables.
-    """
-    solid, gas = np.empty_like(argon), np.empty_like(argon)
-
-    n_outside = 0
-    found = thread_map(
-        lambda row: decompose_rays(argon[row], xenon[row], model, wall_cm=wall_cm), range(len(argon)), threads=threads
-    )
-    for row, paths in enumerate(found):
-        solid[row], gas[row] = paths.solid_cm, paths.gas_cm
-        n_outside += paths.n_outside
-    return solid, gas, n_outside
