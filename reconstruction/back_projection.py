@@ -55,6 +55,17 @@ def _add_views(typingctx, lanes, acc, at, views, offsets, shares):
     return signature, codegen
 
 
+@njit(nogil=True, cache=True, error_model="numpy", boundscheck=False)
+def _first_place(rays, p, x, y, centre, count):
+    """Where a run of pixels begins on a view: whole column, and the rest in single precision, which is then exact.
+
+    The whole column lies at or before every place of the run, so that places count from it upwards.
+    """
+    s = x * rays[p, 0] + y * rays[p, 1] + centre
+    whole = int(np.floor(min(s, s + (count - 1) * rays[p, 0])))
+    return whole, np.float32(s - whole)
+
+
 @njit(nogil=True, cache=True, fastmath=True, error_model="numpy", boundscheck=False)
 def back_project(views, rays, centre, middle, spans, tile, volume, lanes):
     """Sum all views into one tile of pixels.
@@ -63,7 +74,7 @@ def back_project(views, rays, centre, middle, spans, tile, volume, lanes):
     ----------
     views : flat (n_views, n_cols + 2, S) array of float32
         Filtered and weighted views, with a guard column on either side.
-    rays : (n_views, 2) array of float32
+    rays : (n_views, 2) array of float64
         Cosine and sine of each view; n_views is a multiple of GROUP.
     centre : float
         Column of the axis among n_cols + 2.
@@ -85,18 +96,21 @@ def back_project(views, rays, centre, middle, spans, tile, volume, lanes):
     row0, col0 = tile
     row1, col1 = min(row0 + TILE, n_cols), min(col0 + TILE, n_cols)
     acc = np.zeros(TILE * TILE * width, np.float32)
-    c32, m32 = np.float32(centre), np.float32(middle)
     for p in range(0, n_views, GROUP):
+        r0, r1 = np.float32(rays[p, 0]), np.float32(rays[p + 1, 0])
+        r2, r3 = np.float32(rays[p + 2, 0]), np.float32(rays[p + 3, 0])
         for r in range(row0, row1):
             a, b = max(col0, spans[r, 0]), min(col1, spans[r, 1])
-            y, x = np.float32(r) - m32, np.float32(a) - m32
+            if b <= a:
+                continue
             at = ((r - row0) * TILE + a - col0) * width
-            s0 = x * rays[p, 0] + y * rays[p, 1] + c32
-            s1 = x * rays[p + 1, 0] + y * rays[p + 1, 1] + c32
-            s2 = x * rays[p + 2, 0] + y * rays[p + 2, 1] + c32
-            s3 = x * rays[p + 3, 0] + y * rays[p + 3, 1] + c32
-            c0, c1, c2, c3 = s0, s1, s2, s3
+            w0, c0 = _first_place(rays, p, a - middle, r - middle, centre, b - a)
+            w1, c1 = _first_place(rays, p + 1, a - middle, r - middle, centre, b - a)
+            w2, c2 = _first_place(rays, p + 2, a - middle, r - middle, centre, b - a)
+            w3, c3 = _first_place(rays, p + 3, a - middle, r - middle, centre, b - a)
             for step in range(b - a):
+                along = np.float32(step)
+                s0, s1, s2, s3 = c0 + along * r0, c1 + along * r1, c2 + along * r2, c3 + along * r3
                 i0, i1, i2, i3 = int(s0), int(s1), int(s2), int(s3)
                 _add_views(
                     lanes,
@@ -104,19 +118,14 @@ def back_project(views, rays, centre, middle, spans, tile, volume, lanes):
                     at,
                     views,
                     (
-                        (p * n_samples + i0) * width,
-                        ((p + 1) * n_samples + i1) * width,
-                        ((p + 2) * n_samples + i2) * width,
-                        ((p + 3) * n_samples + i3) * width,
+                        (p * n_samples + w0 + i0) * width,
+                        ((p + 1) * n_samples + w1 + i1) * width,
+                        ((p + 2) * n_samples + w2 + i2) * width,
+                        ((p + 3) * n_samples + w3 + i3) * width,
                     ),
                     (s0 - np.float32(i0), s1 - np.float32(i1), s2 - np.float32(i2), s3 - np.float32(i3)),
                 )
                 at += width
-                along = np.float32(step + 1)  # adding up steps instead would lose three digits across a tile
-                s0 = c0 + along * rays[p, 0]
-                s1 = c1 + along * rays[p + 1, 0]
-                s2 = c2 + along * rays[p + 2, 0]
-                s3 = c3 + along * rays[p + 3, 0]
     for k in range(n_slices):
         for r in range(row0, row1):
             for c in range(max(col0, spans[r, 0]), min(col1, spans[r, 1])):

@@ -74,7 +74,7 @@ def fbp(
     n_rows, n_theta, n_cols = sinograms.shape
     ramp = ramp_response(padded_length(n_cols), window).astype(np.float32)
     scale = (view_weights(angles) / (voxel_um * 1e-4)).astype(np.float32)
-    rays = np.zeros((math.ceil(n_theta / GROUP) * GROUP, 2), np.float32)
+    rays = np.zeros((math.ceil(n_theta / GROUP) * GROUP, 2))
     rays[:n_theta] = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     spans = circle_spans(n_cols, centre_px)
     if is_on_gpu(sinograms):
@@ -111,7 +111,7 @@ def _filter_views(
 
 def _add_views(
     views: NDArray[np.float32],
-    rays: NDArray[np.float32],
+    rays: NDArray[np.float64],
     centre_px: float,
     spans: NDArray[np.int64],
     volume: NDArray[np.float32],

@@ -27,7 +27,7 @@ BYTES_PER_SAMPLE = 44
 def fbp_on_gpu(
     sinograms: Array,
     response: tuple[NDArray[np.float32], NDArray[np.float32]],
-    rays: NDArray[np.float32],
+    rays: NDArray[np.float64],
     spans: NDArray[np.int64],
     *,
     centre_px: float,
@@ -40,7 +40,7 @@ def fbp_on_gpu(
         Line integrals, dimensionless.
     response : tuple of array
         (n_theta,) factor of each view in rad cm^-1, and (n,) transfer function of the ramp.
-    rays : (n_theta, 2) array of float32
+    rays : (n_theta, 2) array of float64
         Cosine and sine of each view.
     spans : (n_cols, 2) array of int64
         First column and last plus one of each image row that is written.
@@ -55,7 +55,10 @@ def fbp_on_gpu(
     xp = array_namespace(sinograms)
     n_rows, n_theta, n_cols = sinograms.shape
     volume = xp.empty((n_rows, n_cols, n_cols), dtype=xp.float32)
-    rays_there, spans_there = xp.asarray(rays), xp.asarray(spans.astype(np.int32))
+    rays_there = xp.asarray(np.rint(rays * 2**30).astype(np.int32))
+    spans_there = xp.asarray(spans.astype(np.int32))
+    whole = math.floor(centre_px)
+    centre = whole + 1, int((centre_px - whole) * 2**31)
     factors = xp.asarray(response[0])[:, None] * xp.asarray(response[1])
     groups_at_once = max(1, gpu_bytes(WORKING_SHARE) // (BYTES_PER_SAMPLE * SLICES * n_theta * n_cols))
     for rows in blocks(n_rows, SLICES * groups_at_once):
@@ -63,7 +66,7 @@ def fbp_on_gpu(
         launch(
             KERNEL,
             "back_project",
-            (views, rays_there, spans_there, volume[rows.slice], n_theta, n_cols, len(rows), float(centre_px + 1)),
+            (views, rays_there, spans_there, volume[rows.slice], n_theta, n_cols, len(rows), *centre),
             items=(n_cols, n_cols, len(views)),
             block=BLOCK,
             constants={"SLICES": SLICES},

@@ -24,7 +24,7 @@ def test_tiles_equal_plain_interpolation(n_cols, centre_px, n_slices, width):
     rng = np.random.default_rng(n_cols)
     theta = rng.uniform(0, 2 * np.pi, 2 * GROUP)
     views = rng.normal(size=(theta.size, n_cols + 2, width)).astype(np.float32)
-    rays = np.stack([np.cos(theta), np.sin(theta)], axis=1).astype(np.float32)
+    rays = np.stack([np.cos(theta), np.sin(theta)], axis=1)
     spans = circle_spans(n_cols, centre_px)
     volume = np.zeros((n_slices, n_cols, n_cols), np.float32)
     for row in range(0, n_cols, TILE):
@@ -32,7 +32,7 @@ def test_tiles_equal_plain_interpolation(n_cols, centre_px, n_slices, width):
             tile, lanes, middle = (row, column), (0,) * width, (n_cols - 1) / 2
             back_project(views.reshape(-1), rays, centre_px + 1.0, middle, spans, tile, volume, lanes)
     expected = back_project_plainly(views, theta, centre_px, spans)[:n_slices]
-    np.testing.assert_allclose(volume, expected, atol=1e-3)  # float32 columns, 1e-5 off, slopes up to 4, 8 views
+    np.testing.assert_allclose(volume, expected, atol=2e-5)  # float32 shares of columns, sums of 8 views near 4
 
 
 def test_slices_innermost_turns_the_axes():

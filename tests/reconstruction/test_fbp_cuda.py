@@ -28,8 +28,8 @@ def test_gpu_equals_the_host(device, case):
     assert isinstance(there, device.ndarray)
     assert there.dtype == np.float32
     error = to_host(there) - here
-    # white noise, places to a hundred-thousandth of a column in single precision on either side
-    assert np.sqrt((error**2).mean()) < 2e-5 * np.sqrt((here**2).mean())
+    # sums and filters in single precision; places are exact on either side
+    assert np.sqrt((error**2).mean()) < 5e-6 * np.sqrt((here**2).mean())
     np.testing.assert_array_equal(to_host(there) == 0, here == 0)
 
 
