@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..scans.sources import tiff_files
 from ..scans.tiff_frames import tiff_frames
 from ..scans.tiff_stack import check_sequence
+from ..scans.zarr_frames import ZarrFrames, is_zarr, open_node
 from ..segmentation.calibration import Calibration, Reference, calibrate, region_reference
 from .axis import Axis
 from .config import Config, ScanEntry
@@ -79,7 +80,7 @@ def open_volume(path: Path) -> Source:
     ValueError
         If the folder holds neither, or the array is not (z, y, x).
     """
-    if path.is_dir() and ((path / "zarr.json").exists() or (path / ".zgroup").exists()):
+    if is_zarr(path):
         return _open_zarr(path)
     files = list(check_sequence(tiff_files(path))) if path.is_dir() else [path]
     if not files:
@@ -88,24 +89,29 @@ def open_volume(path: Path) -> Source:
 
 
 def _open_zarr(path: Path) -> Source:
-    group = zarr.open(path, mode="r")
+    group = open_node(path)
     if isinstance(group, zarr.Array):
-        return Source(group, None)
+        return Source(ZarrFrames(path), None)
     attrs: Any = dict(group.attrs)
-    multiscales = attrs.get("ome", attrs).get("multiscales")
-    if not multiscales:
-        raise ValueError(f"{path} is a zarr group without multiscales metadata; give an OME-Zarr image")
-    dataset = multiscales[0]["datasets"][0]
-    array = group[dataset["path"]]
-    if not isinstance(array, zarr.Array) or array.ndim != 3:
-        raise ValueError(f"{path} holds an array of shape {getattr(array, 'shape', None)}; give one of (z, y, x)")
-    scale = next((t["scale"] for t in dataset.get("coordinateTransformations", []) if t["type"] == "scale"), None)
-    axes = multiscales[0].get("axes", [])
-    if scale is None or any(axis.get("unit") != "micrometer" for axis in axes):
-        return Source(array, None)
-    if max(scale) > 1.001 * min(scale):
-        raise ValueError(f"{path} has voxels of {scale} µm; resample it to cubes, which thickness and µ rest on")
-    return Source(array, float(scale[0]))
+    try:
+        dataset = attrs.get("ome", attrs)["multiscales"][0]["datasets"][0]
+        name, transforms = str(dataset["path"]), dataset.get("coordinateTransformations", [])
+        scale = next((t["scale"] for t in transforms if t["type"] == "scale"), None)
+        units = {axis.get("unit") for axis in attrs.get("ome", attrs)["multiscales"][0].get("axes", [])}
+        edges = None if scale is None else [float(edge) for edge in scale]
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(
+            f"{path} is a zarr group without the multiscales metadata of OME-Zarr, or they are damaged ({error!r}); "
+            "give an OME-Zarr image"
+        ) from error
+    if name.startswith("/") or ".." in name.split("/"):
+        raise ValueError(f"{path} names its array {name!r}, outside of itself; give an OME-Zarr image")
+    values = ZarrFrames(path, name)
+    if edges is None or units != {"micrometer"}:
+        return Source(values, None)
+    if not edges or not all(0 < edge < 1e6 for edge in edges) or max(edges) > 1.001 * min(edges):
+        raise ValueError(f"{path} has voxels of {edges} µm; resample it to cubes, which thickness and µ rest on")
+    return Source(values, edges[0])
 
 
 def import_volume(config: Config, one: Opened, folder: Path, ledger: Ledger, mark: str) -> Reconstructed:

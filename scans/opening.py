@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from . import als832, ctsimu, data_exchange, described, nxtomo, tiff_stack, txrm, xtekct
+from . import als832, ctsimu, data_exchange, described, nxtomo, tiff_stack, txrm, xtekct, zarr_frames
 from .contents import Kind, content_kind
 from .errors import ScanError
 from .geometry import Geometry
@@ -43,6 +43,7 @@ class Reader:
 READERS: tuple[Reader, ...] = (
     Reader(xtekct.FORMAT, ("text",), xtekct.recognises, xtekct.read),
     Reader(ctsimu.FORMAT, ("text",), ctsimu.recognises, ctsimu.read),
+    Reader(zarr_frames.FORMAT, ("folder",), zarr_frames.recognises, zarr_frames.read),
     Reader(tiff_stack.FORMAT, ("folder",), tiff_stack.recognises, tiff_stack.read),
     Reader(described.FORMAT, get_args(Kind), described.recognises, described.read),
     Reader(nxtomo.FORMAT, ("hdf5",), nxtomo.recognises, nxtomo.read),
@@ -62,7 +63,7 @@ def open_scan(path: str | Path, **hints: Any) -> Scan:
     ----------
     path : str or Path
         A file (DataExchange, NXtomo or ALS HDF5, TIFF, Zeiss txrm, Nikon xtekct, CTSimU or sidecar) or a
-        folder of TIFF files. The ending plays no part.
+        folder of TIFF files or zarr. The ending plays no part.
     **hints : object
         What the file lacks or says wrongly; the fields of `Hints`, for instance `pixel_um=0.54` or
         `theta_range_deg=(0, 180)`. A hint overrides a sidecar, and that the file; where they differ, the
@@ -114,7 +115,7 @@ def unknown_layout(path: Path, kind: Kind) -> str:
     """
     reasons = {
         "empty": "is empty; it was not written: copy it again",
-        "folder": "holds no TIFF files, nor do its folders; give the folder of frames, or the file of the scan",
+        "folder": "holds no TIFF files and no zarr, nor do its folders; give the folder of frames, or the scan's file",
         "hdf5": "is HDF5 without exchange/data or an NXtomo image_key; name its frames in a sidecar as file.h5:/path",
         "text": "is text and describes no scan; give a sidecar with projections, or a file of frames",
     }
