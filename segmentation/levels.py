@@ -12,6 +12,9 @@ from .unmixing import shares, unmixing_matrix
 
 ROUNDS = 4
 MIN_VOXELS = 200
+TELLS_SCALE = 0.3
+"""A phase of at least this share of the largest expected level tells by which factor a scan is off."""
+
 EROSION = 2
 SIGMAS_PX = (0.8, 1.0, 1.25, 1.5, 2.0)
 """Gaussians that are tried; the narrowest that tells lithium from the rest is taken."""
@@ -166,8 +169,9 @@ def _cores(label: NDArray[np.intp], mask: NDArray[np.bool_], n_phases: int) -> l
 def _carried(
     start: NDArray[np.float64], total: NDArray[np.float64], counts: NDArray[np.intp], enough: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
+    """Scale what was not seen like what was; lithium alone reads too little to tell a scale."""
     known, seen = start[enough], total[enough] / counts[enough]
-    if known.size == 0 or not (known**2).sum() > 0:
+    if known.size == 0 or not np.abs(known).max() > TELLS_SCALE * np.abs(start).max():
         return start
     return start * float((known * seen).sum() / (known**2).sum())
 
