@@ -55,10 +55,10 @@ def table(rows: list[dict]) -> str:
     lines = [
         "# Coverage of the 95 % interval of the film's mean thickness",
         "",
-        f"{len(rows)} simulated process-3 cells 0.27 mm wide, random film (30 to 75 µm), carbon, collector and noise (1e4",
-        "to 4e4 photons a pixel), scanned in argon and xenon with a molybdenum tube at 44 kV, 240 views of 3 µm pixels,",
-        "reconstructed, segmented and measured by `xelith run`. Made by `make validate` (tests/pipeline/test_coverage.py)",
-        f"at commit {commit.stdout.strip() or 'unknown'}.",
+        f"{len(rows)} simulated process-3 cells 0.27 mm wide, with random film (30 to 75 µm), carbon, collector",
+        "and noise (1e4 to 4e4 photons a pixel), scanned in argon and xenon with a molybdenum tube at 44 kV,",
+        "240 views of 3 µm pixels, reconstructed, segmented and measured by `xelith run`. Made by `make validate`",
+        f"(tests/pipeline/test_coverage.py) at commit {commit.stdout.strip() or 'unknown'}.",
         "",
         f"The truth lies in the interval in {inside} of {len(rows)} cells ({100 * inside / len(rows):.0f} %); "
         f"{len(rows) - len(known)} were not measured. Largest error {100 * max(errors):.2f} %, mean "
