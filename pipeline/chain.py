@@ -242,8 +242,19 @@ def rows_of_slab(geometry: ConeBeam, detector: tuple[int, int], slab: Block) -> 
     (int, int)
         Half-open range.
     """
+    shape, first = _slices_at_rows(geometry, detector)
+    return detector_rows(geometry, detector, (first + slab.start, first + slab.stop), shape=shape)
+
+
+def _slices_at_rows(geometry: ConeBeam, detector: tuple[int, int]) -> tuple[tuple[int, int, int], int]:
+    """Shape of a volume centred on the central ray that holds one slice for every row, and the first of these.
+
+    Slices stand where rows meet the axis, to a quarter of a row, wherever the central ray meets the detector.
+    """
     n_rows, n_cols = detector
-    return detector_rows(geometry, detector, (slab.start, slab.stop), shape=(n_rows, n_cols, n_cols))
+    row_px = (n_rows - 1) / 2 if geometry.row_px is None else geometry.row_px
+    doubled = round(2 * ((n_rows - 1) / 2 - row_px))
+    return (n_rows + abs(doubled), n_cols, n_cols), max(doubled, 0)
 
 
 def reconstruct_cone_slab(
@@ -282,13 +293,13 @@ def reconstruct_cone_slab(
     """
     xp, n_cols = array_namespace(rows), rows.shape[2]
     row_px = (n_rows - 1) / 2 if geometry.row_px is None else geometry.row_px
-    part, z_range = replace(geometry, row_px=row_px - first_row), (slab.start, slab.stop)
+    shape, first = _slices_at_rows(geometry, (n_rows, n_cols))
+    part, z_range = replace(geometry, row_px=row_px - first_row), (first + slab.start, first + slab.stop)
     for step in timed(steps):
         if isinstance(step, Rings):
             rows = without_rings(xp.ascontiguousarray(rows.swapaxes(0, 1)), step).swapaxes(0, 1)
         elif isinstance(step, Fdk):
-            whole = (n_rows, n_cols, n_cols)
-            return fdk(xp.ascontiguousarray(rows), theta, part, shape=whole, window=step.window, z_range=z_range)
+            return fdk(xp.ascontiguousarray(rows), theta, part, shape=shape, window=step.window, z_range=z_range)
     raise ValueError(f"no step of {[type(step).__name__ for step in steps]} reconstructs a cone beam; end with fdk")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from ..arrays.gpu import gpu_problem
+from ..scans.geometry import ConeBeam
 from .config import Config
 from .loading import load_config
 from .opening import Opened, open_entry
@@ -157,12 +158,13 @@ def _scan_facts(opened: Opened) -> dict[str, Any]:
     scan, selection = opened.scan, opened.selection
     if scan is None or selection is None:
         return {}
-    centre = scan.geometry.centre_px
+    centre, pixel_um = scan.geometry.centre_px, scan.geometry.pixel_um
+    shrink = scan.geometry.magnification if isinstance(scan.geometry, ConeBeam) else 1.0
     return {
         "input": f"{scan.format} {opened.source.name}",
         "views_rows_columns": list(selection.shape),
         "volume_voxels": [selection.shape[1], selection.shape[2], selection.shape[2]],
-        "voxel_um": None if scan.geometry.pixel_um is None else scan.geometry.pixel_um * selection.bin,
+        "voxel_um": None if pixel_um is None else pixel_um * selection.bin / shrink,
         "centre_px": "to be found" if centre is None else centre,
     }
 

@@ -153,6 +153,7 @@ def inspect(
 @app.command()
 def centre(
     scan: ScanPath,
+    pixel_um: Annotated[float | None, typer.Option(help="Detector pixel in µm; only a cone beam needs it.")] = None,
     theta_range: ThetaRange = None,
     allow_outside: AllowOutside = False,
     search: Annotated[tuple[float, float] | None, typer.Option(help="Columns to search between.")] = None,
@@ -162,14 +163,9 @@ def centre(
     """Find the column of the rotation axis; exit status 0 even if the verdict is not `resolved`: read it."""
     from .looking import find_scan_centre
 
-    found = find_scan_centre(scan, _hints(None, theta_range, None, allow_outside), search_px=search, sheet=sheet)
-    if as_json:
-        typer.echo(json.dumps(found))
-    else:
-        typer.echo(
-            f"centre {found['centre_px']:.2f} px, {found['verdict']} (confidence {found['confidence']:.2f})\n"
-            + "\n".join(f"  candidate {c['centre_px']:.2f} px by {c['method']}" for c in found["candidates"])
-        )
+    hints = _hints(pixel_um, theta_range, None, allow_outside)
+    found, axis = find_scan_centre(scan, hints, search_px=search, sheet=sheet)
+    typer.echo(json.dumps(found) if as_json else axis.text())
 
 
 @app.command()

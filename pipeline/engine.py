@@ -6,8 +6,10 @@ the sinogram steps and the reconstruction, and writes the slab's own chunks.
 """
 
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,14 +18,15 @@ from ..arrays import Block, blocks, open_device
 from ..arrays.gpu import Host
 from ..scans.geometry import ConeBeam
 from .axis import Axis, find_axis
-from .chain import extended
+from .field_of_view import cone_of_selection, is_biased
 from .fields import open_fields
 from .job import Job, Reconstructed, check_job
 from .ledger import Ledger, fingerprint
 from .scratch import CorruptScratch, Integrals, make_scratch, save_transmission
-from .steps import Centre, FlatField, Layout, Step, Truncation
+from .steps import Centre, FlatField, Layout, Step
 from .store import ImageLayout, create_image, plan_layout, publish
 from .tasks import Facts, ProjectionTask, SlabTask, Task, store_record
+from .upright import UprightTask, make_upright_array
 
 log = logging.getLogger(__name__)
 
@@ -66,12 +69,12 @@ def reconstruct(job: Job, ledger: Ledger, source_mark: str) -> Reconstructed:
         _integrate(job, ledger, layout, scratch_mark)
     if not ledger.done(f"{job.name}/centre", 0, axis_mark):
         _mended(job, ledger, layout, scratch_mark, lambda: _record_centre(job, ledger, axis_mark))
-    centre = _centre_of(ledger.facts(f"{job.name}/centre"))
+    centre = Axis.from_facts(ledger.facts(f"{job.name}/centre"))
     if not volume_done:
         _mended(job, ledger, layout, scratch_mark, lambda: _reconstruct_slabs(job, ledger, layout, centre, mark))
     sums = np.load(job.folder / ".xelith" / f"{job.name}-transmission.npy")
     repaired = dict(ledger.facts(f"{job.name}/integrals", -1).get("repaired", {}))
-    found = replace(centre, centre_px=job.selection.full_px(centre.centre_px))
+    found = centre.on_detector(job.selection)
     biased = bool(ledger.facts(f"{job.name}/volume", -1).get("biased", False))
     return Reconstructed(job.image, layout, found, sums, repaired, mark, biased)
 
@@ -99,7 +102,28 @@ def line_integrals(job: Job, ledger: Ledger, source_mark: str) -> Integrals:
     stages = (-1, *(block.index for block in blocks(job.selection.shape[0], job.blocks.views)))
     if not (path.exists() and all(ledger.done(f"{job.name}/integrals", block, mark) for block in stages)):
         _integrate(job, ledger, layout, mark)
+    if facts := ledger.facts(f"{job.name}/centre"):
+        path = _upright(job, ledger, Axis.from_facts(facts))
     return Integrals(path, on_fault=lambda views: _take_back(job, ledger, views))
+
+
+def _upright(job: Job, ledger: Ledger, axis: Axis) -> Path:
+    """Where the line integrals lie whose axis runs along the columns: made where it leans, in a parallel beam."""
+    integrals, upright = job.scratch / "integrals", job.scratch / "upright"
+    if axis.is_upright or isinstance(job.scan.geometry, ConeBeam):
+        return integrals
+    stage, todo = f"{job.name}/upright", blocks(job.selection.shape[0], job.blocks.views)
+    frames = ledger.facts(f"{job.name}/integrals", -1).get("frames_sha256")
+    mark = fingerprint(frames, axis.tilt_rad, axis.centre_px)
+    if not (upright.exists() and ledger.done(stage, -2, mark)):
+        make_upright_array(integrals, upright)
+        ledger.record(stage, -2, mark, {"blocks": len(todo)})
+        for block in todo:
+            ledger.forget(stage, block.index, "scratch is new")
+    missing = [block for block in todo if not ledger.done(stage, block.index, mark)]
+    task = UprightTask(integrals, upright, axis.tilt_rad, axis.centre_px)
+    _run_blocks(job, ledger, stage, task, missing, total=len(todo), mark=mark)
+    return upright
 
 
 def _layout(job: Job) -> ImageLayout:
@@ -191,7 +215,8 @@ def _take_back(job: Job, ledger: Ledger, views: Sequence[int]) -> None:
     """Let the blocks of some views be read again, because their line integrals were damaged on disk."""
     log.warning("scan %s: line integrals of the views from %s on were damaged on disk; redone", job.name, list(views))
     for index in sorted({view // job.blocks.views for view in views}):
-        ledger.forget(f"{job.name}/integrals", index, "damaged on scratch")
+        for stage in ("integrals", "upright"):
+            ledger.forget(f"{job.name}/{stage}", index, "damaged on scratch")
 
 
 def _mended(job: Job, ledger: Ledger, layout: ImageLayout, mark: str, work: Callable[[], None]) -> None:
@@ -235,7 +260,7 @@ def _record_centre(job: Job, ledger: Ledger, mark: str) -> None:
     else:
         job.advance(f"{job.name}: centre", 0, 1)
         integrals = Integrals(job.scratch / "integrals")
-        found = find_axis(integrals, job.theta, step, job.selection)
+        found = find_axis(integrals, job.theta, step, job.selection, cone_of_selection(job, Axis(0.0)))
         job.advance(f"{job.name}: centre", 1, 1)
     if not found.is_trusted:
         log.warning(
@@ -245,17 +270,19 @@ def _record_centre(job: Job, ledger: Ledger, mark: str) -> None:
             job.selection.full_px(found.centre_px),
             found.confidence,
         )
-    facts = {"centre_px": found.centre_px, "verdict": found.verdict, "confidence": found.confidence}
-    ledger.record(f"{job.name}/centre", 0, mark, facts)
-
-
-def _centre_of(facts: Mapping[str, Any]) -> Axis:
-    return Axis(facts["centre_px"], facts["verdict"], facts["confidence"])
+    if found.tilt_verdict == "measured":
+        log.warning(
+            "the axis of scan %s leans by %.3f degrees against the detector's columns: %s",
+            job.name,
+            math.degrees(found.tilt_rad),
+            "not corrected" if found.is_upright else "the projections are set upright",
+        )
+    ledger.record(f"{job.name}/centre", 0, mark, found.as_facts())
 
 
 def _reconstruct_slabs(job: Job, ledger: Ledger, layout: ImageLayout, centre: Axis, mark: str) -> None:
     """Second pass: one slab of rows at a time, from scratch to its own chunks of the volume."""
-    stage = f"{job.name}/volume"
+    stage, path = f"{job.name}/volume", _upright(job, ledger, centre)
     is_mending = ledger.done(stage, -1, mark) and job.image.exists()
     target = job.image if is_mending else job.image.with_name(job.image.name + ".partial")
     fresh = not is_mending and not (target.exists() and ledger.done(stage, -2, mark))
@@ -266,11 +293,11 @@ def _reconstruct_slabs(job: Job, ledger: Ledger, layout: ImageLayout, centre: Ax
             ledger.forget(stage, slab.index, "the image is new")
     todo = [s for s in layout.slabs if not ledger.done(stage, s.index, mark)]
     task = SlabTask(
-        job.scratch / "integrals",
+        path,
         job.theta,
         job.steps(Layout.SINOGRAMS),
         centre_px=centre.centre_px,
-        cone=cone_of_selection(job, centre.centre_px),
+        cone=cone_of_selection(job, centre),
         image=target,
         layout=layout,
         threads=job.blocks.threads if job.compute.scheduler in ("threads", "local") else job.compute.threads,
@@ -280,58 +307,4 @@ def _reconstruct_slabs(job: Job, ledger: Ledger, layout: ImageLayout, centre: Ax
     _run_blocks(job, ledger, stage, task, todo, total=len(layout.slabs), mark=mark)
     if not is_mending:
         publish(target, job.image)
-    integrals = Integrals(job.scratch / "integrals")
-    ledger.record(stage, -1, mark, {"biased": _is_biased(job, integrals, layout, centre)})
-
-
-CUT_LEVEL = 0.02
-"""Line integral at the edges of the view, as a share of the strongest, above which the object is cut off."""
-
-
-def _is_biased(job: Job, integrals: Any, layout: ImageLayout, centre: Axis) -> bool:
-    """Tell whether the detector cuts the object off in a way that leaves µ uncertain, and say so."""
-    row = job.selection.shape[1] // 2
-    sinogram = np.ascontiguousarray(np.swapaxes(np.asarray(integrals[:, row : row + 1]), 0, 1))
-    mean = sinogram.mean(axis=(0, 1))
-    edge, strongest = float(max(mean[:3].mean(), mean[-3:].mean())), float(mean.max())
-    if isinstance(job.scan.geometry, ConeBeam) or edge <= CUT_LEVEL * strongest:
-        return False
-    step = next((step for step in job.chain if isinstance(step, Truncation)), None)
-    share = 100 * edge / strongest
-    if step is None:
-        log.warning(
-            "scan %s is cut off by the detector (%.0f %% of the strongest line integral at its edges), so that µ is "
-            "biased; add {step: truncation}, with outer_diameter_mm and mu_per_cm where known",
-            job.name,
-            share,
-        )
-        return True
-    biased = extended(sinogram, step, centre_px=centre.centre_px, voxel_um=layout.voxel_um).biased
-    if biased:
-        log.warning(
-            "scan %s: the outer radius is a guess and µ is biased; give outer_diameter_mm and mu_per_cm", job.name
-        )
-    return biased
-
-
-def cone_of_selection(job: Job, centre_px: float) -> ConeBeam | None:
-    """Return the cone beam as the selected, binned detector sees it.
-
-    Parameters
-    ----------
-    job : Job
-        The scan and its selection.
-    centre_px : float
-        Column of the axis in the selection.
-
-    Returns
-    -------
-    ConeBeam or None
-        None for a parallel beam.
-    """
-    geometry, chosen = job.scan.geometry, job.selection
-    if not isinstance(geometry, ConeBeam) or geometry.pixel_um is None:
-        return None
-    row = (job.scan.shape[1] - 1) / 2 if geometry.row_px is None else geometry.row_px
-    row_px = (row - chosen.rows[0] + 0.5) / chosen.bin - 0.5
-    return replace(geometry, pixel_um=geometry.pixel_um * chosen.bin, centre_px=centre_px, row_px=row_px)
+    ledger.record(stage, -1, mark, {"biased": is_biased(job, Integrals(path), layout, centre)})

@@ -173,10 +173,6 @@ def check_job(job: Job) -> None:
         raise ValueError(
             f"scan {job.name} has a {beam} beam and its steps end in {last.model_dump()['step']}; end them in {right}"
         )
-    if is_cone and job.scan.geometry.centre_px is None:
-        raise ValueError(
-            f"scan {job.name} has a cone beam and no centre_px; give the column on which the axis is projected"
-        )
     _ = job.theta, job.voxel_um
     if not job.scan.is_line_integral and job.scan.flats is None:
         raise ValueError(

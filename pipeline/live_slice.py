@@ -112,8 +112,7 @@ class LiveSlice:
         inner = self.selection.centre_px(centre_px)
         if self.geometry is not None:
             beam = replace(self.geometry, centre_px=inner)
-            middle = (self.integrals.shape[1] - 1) // 2  # slices are centred on the central ray
-            slab = Block(0, middle, middle + 1)
+            slab = Block(0, self.place, self.place + 1)
             volume: Image = reconstruct_cone_slab(
                 self.integrals, self.theta, self.steps, beam, first_row=0, n_rows=self.integrals.shape[1], slab=slab
             )

@@ -1,20 +1,27 @@
 """`xelith inspect` and `xelith centre`: a scan looked at before a run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ..reconstruction.axis_tilt import Band
+from ..reconstruction.centre_cone import cone_slices
+from ..reconstruction.centre_slices import parallel_slices
 from ..scans import check_scan, inspect, open_scan, thumbnail
+from ..scans.geometry import ConeBeam
 from ..scans.scan import Scan
+from .axis import MOST_VIEWS, Axis, axis_of, band_rows, middle_rows
 from .config import Region
-from .selection import select, select_theta
+from .selection import select
+from .steps import FlatField
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-CENTRE_ROWS = 16
-MOST_COLUMNS = 2048
+Image = NDArray[np.float32]
 
 
 def inspection_table(path: Path, hints: dict[str, Any]) -> tuple[dict[str, Any], "Table"]:
@@ -77,13 +84,14 @@ def write_thumbnail(path: Path, hints: dict[str, Any], target: Path) -> None:
 
 def find_scan_centre(
     path: Path, hints: dict[str, Any], *, search_px: tuple[float, float] | None = None, sheet: Path | None = None
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Axis]:
     """Find the axis of a scan from a few of its rows.
 
     Parameters
     ----------
     path : Path
-        File or folder of the scan; needs angles, and flats unless it holds line integrals, but no pixel size.
+        File or folder of the scan; needs angles, and flats unless it holds line integrals, but no pixel size unless
+        its beam is a cone.
     hints : dict
         What the user adds.
     search_px : tuple of float, optional
@@ -95,74 +103,100 @@ def find_scan_centre(
     -------
     dict
         centre_px, verdict, confidence, candidates.
+    Axis
+        The same with how the axis leans.
 
     Raises
     ------
     ValueError
         If the scan has no angles or no flats.
     """
-    from ..reconstruction.centre import find_centre
-
     scan = open_scan(path, **hints)
     check_scan(scan)
     if scan.theta is None:
         raise ValueError(f"{path} has no angles; give --theta-range FIRST END in degrees")
-    integrals = read_rows(scan)
-    theta = np.asarray(scan.theta)
-    found = find_centre(integrals, theta, search_px=search_px)
+    cone = scan.geometry if isinstance(scan.geometry, ConeBeam) else None
+    every = max(1, scan.shape[0] // MOST_VIEWS)
+    theta, n_rows = np.asarray(scan.theta)[::every], scan.shape[1]
+    wanted = band_rows(n_rows)
+    if cone is not None:
+        row_px = (n_rows - 1) / 2 if cone.row_px is None else cone.row_px
+        wanted = [*wanted, middle_rows(n_rows, row_px)]
+    parts = read_rows(scan, wanted, every=every)
+    bands = [Band((a + b - 1) / 2, part) for (a, b), part in zip(wanted, parts, strict=True)]
+    middle = None
+    if cone is not None:
+        middle = Band(row_px - wanted[-1][0], bands.pop().projections)
+    axis = axis_of(bands, theta, n_rows, search_px=search_px, cone=cone, middle=middle)
     if sheet is not None:
-        _contact_sheet(integrals, theta, found, sheet)
-    candidates = [{"centre_px": c.centre_px, "method": c.method, "score": c.score} for c in found.candidates]
-    return {
-        "centre_px": found.centre_px,
-        "verdict": found.verdict,
-        "confidence": found.confidence,
+        _contact_sheet(bands if middle is None else [middle], theta, axis, cone, sheet)
+    candidates = [{"centre_px": c.centre_px, "method": c.method, "score": c.score} for c in axis.candidates]
+    facts = {
+        "centre_px": axis.centre_px,
+        "verdict": axis.verdict,
+        "confidence": axis.confidence,
         "candidates": candidates,
     }
+    return facts, axis
 
 
-def read_rows(scan: Scan, *, n_rows: int = CENTRE_ROWS) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Read a few rows over all views as line integrals.
+def read_rows(scan: Scan, wanted: Sequence[tuple[int, int]], *, every: int = 1) -> list[Image]:
+    """Read some rows over the views as line integrals.
 
     Parameters
     ----------
     scan : Scan
         Raw data with flats, or line integrals.
-    n_rows : int
-        Rows to read, spread over the detector, the outermost eighths left out.
+    wanted : sequence of (int, int)
+        Half-open ranges of rows.
+    every : int
+        Step between the views that are read.
 
     Returns
     -------
-    (n_theta, n_rows, n_cols) array of float32
-        Dimensionless.
+    list of (n_theta, rows, n_cols) arrays of float32
+        Dimensionless, one for each range.
+
+    Raises
+    ------
+    ValueError
+        If the scan has neither flats nor line integrals.
     """
     from .chain import correct_block
     from .fields import open_fields
-    from .steps import FlatField
 
     if not scan.is_line_integral and scan.flats is None:
         raise ValueError(f"{scan.path} has no flats; give them (xelith inspect says how), or line integrals")
-    height = scan.shape[1]
-    rows = np.unique(np.linspace(height / 8, height - 1 - height / 8, min(n_rows, height)).round().astype(int))
     parts = []
-    for row in rows:
-        selection = select(scan.shape, Region(rows=(int(row), int(row) + 1)))
+    for rows in wanted:
+        selection = select(scan.shape, Region(rows=rows, views=every))
         fields = open_fields(scan, selection)
-        frames = selection.read(scan.projections, 0, len(select_theta(np.asarray(scan.theta), selection)))
+        frames = selection.read(scan.projections, 0, len(selection.views))
         parts.append(correct_block(frames, fields, (FlatField(),), first_view=0).integrals)
-    return np.concatenate(parts, axis=1)
+    return parts
 
 
-def _contact_sheet(integrals: Any, theta: Any, found: Any, target: Path) -> None:
-    from ..reconstruction.fourier import fourier_fbp
+SHEET_COLUMNS = 640
+SHEET_STEPS = np.array([-4, -2, -1, -0.5, 0, 0.5, 1, 2, 4])
+
+
+def _contact_sheet(
+    bands: Sequence[Band], theta: NDArray[np.float64], axis: Axis, cone: ConeBeam | None, target: Path
+) -> None:
+    """Draw one row's slices about the centre, columns near it, and every candidate, each with its true centre."""
     from .pictures import save_contact_sheet
 
-    row = int(np.argmax(integrals.std(axis=(0, 2))))
-    sinogram = np.ascontiguousarray(np.swapaxes(integrals[:, row : row + 1], 0, 1))
-    steps = np.array([-4, -2, -1, -0.5, 0, 0.5, 1, 2, 4])
-    centres = sorted(
-        {round(float(c), 2) for c in [*(found.centre_px + steps), *(c.centre_px for c in found.candidates)]}
-    )
-    inside = [c for c in centres if 0 <= c <= integrals.shape[2] - 1]
-    slices = [fourier_fbp(sinogram, theta, centre_px=c, voxel_um=1e4)[0] for c in inside]
-    save_contact_sheet(slices, [f"{c:.2f} px" for c in inside], target)
+    n_columns = bands[0].projections.shape[2]
+    step = max(1.0, n_columns / SHEET_COLUMNS)
+    others = [c.centre_px for c in axis.candidates]
+    centres = sorted({round(float(c), 2) for c in [*(axis.centre_px + SHEET_STEPS * step), *others]})
+    inside = np.array([c for c in centres if 2 <= c <= n_columns - 3])
+    if cone is not None:
+        slices = cone_slices(bands[0].projections, theta * cone.direction, cone, inside)
+    else:
+        best = bands[int(np.argmax([np.nanstd(band.projections) for band in bands]))].projections
+        row = int(np.argmax(np.nanstd(best, axis=(0, 2))))
+        slices = parallel_slices(best[:, row : row + 1], theta, inside)
+    names = {round(c.centre_px, 2): c.method for c in axis.candidates} | {round(axis.centre_px, 2): axis.verdict}
+    captions = [f"{c:.2f} px\n{names.get(round(float(c), 2), '')}" for c in inside]
+    save_contact_sheet(slices, captions, target)

@@ -93,6 +93,8 @@ def _scan(volume: Reconstructed, source: Mapping[str, Any], noise: float | None)
     light = volume.mean_transmission
     samples = volume.repaired.get("samples", 0)
     starved = volume.repaired.get("nonpositive", 0)
+    tilt_std = volume.centre.tilt_std_rad
+    tilt_std = None if tilt_std is None else math.degrees(tilt_std)
     return {
         **source,
         "voxel_um": volume.layout.voxel_um,
@@ -100,6 +102,9 @@ def _scan(volume: Reconstructed, source: Mapping[str, Any], noise: float | None)
         "centre_px": volume.centre.centre_px,
         "centre_verdict": volume.centre.verdict,
         "centre_confidence": volume.centre.confidence,
+        "axis_tilt_deg": None if tilt_std is None else math.degrees(volume.centre.tilt_rad),
+        "axis_tilt_deg_std": tilt_std,
+        "axis_tilt_corrected": not volume.centre.is_upright,
         "noise_per_cm": noise,
         "mean_transmission": float(light.mean()) if np.isfinite(light).all() else None,
         "starved_share": starved / samples if samples else None,

@@ -161,7 +161,9 @@ def check_owner(config: Config, config_path: Path, folder: Path, *, update: bool
     """
     saved = folder / STATE / "config.yaml"
     if not saved.is_file():
-        strangers = sorted(p.name for p in folder.iterdir() if p.name != STATE) if folder.is_dir() else []
+        strangers = (
+            sorted(p.name for p in folder.iterdir() if p.name not in (STATE, "preview")) if folder.is_dir() else []
+        )
         known = (folder / STATE).is_dir()
         if strangers and not known:
             raise ConfigError(f"{folder} holds other files ({', '.join(strangers[:3])}); give an empty or new --out")

@@ -186,6 +186,31 @@ def preview_of(shape: tuple[int, int, int], region: Region, *, n_slices: int = 3
     return Selection(coarse.views, tuple(dict.fromkeys(rows)), coarse.columns, b)
 
 
+CONE_PREVIEW_PX = 256
+
+
+def cone_preview_of(shape: tuple[int, int, int], region: Region) -> Selection:
+    """Work out a quick look at a cone-beam scan, whose slices need many rows: binned further, every row kept.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (n_theta, n_rows, n_cols) of the scan.
+    region : Region
+        The configured region, within which the preview stays.
+
+    Returns
+    -------
+    Selection
+        At most 256 rows and columns, and some 360 views.
+    """
+    first = select(shape, region)
+    widest = max(first.shape[1:])
+    size = region.bin * max(1, -(-widest // CONE_PREVIEW_PX))
+    views = region.views * max(1, first.shape[0] // 360)
+    return select(shape, region.model_copy(update={"bin": size, "views": views}))
+
+
 def _inside(span: tuple[int, int] | None, length: int, name: str) -> tuple[int, int]:
     if span is None:
         return 0, length

@@ -101,11 +101,15 @@ class Truncation(Step):
 
 
 class Centre(Step):
-    """Find the column of the rotation axis; a `centre_px` of the scan entry takes its place."""
+    """Find the column of the rotation axis and how it leans; a `centre_px` of the scan entry takes its place."""
 
     step: Literal["centre"] = "centre"
     search_px: tuple[float, float] | None = Field(
-        None, description="range of columns to search, pixel-centre indices; default the middle half"
+        None,
+        description="range of columns to search, pixel-centre indices; default the middle half, for full turns all",
+    )
+    tilt: Literal["correct", "measure", "off"] = Field(
+        "correct", description="an axis that leans against the columns: set upright, only measured, or not looked for"
     )
     reads: ClassVar[Layout] = Layout.SCAN
 

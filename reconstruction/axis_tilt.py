@@ -3,7 +3,7 @@
 import importlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -71,7 +71,7 @@ def find_tilt(
     bands: Sequence[Band],
     theta: ArrayLike,
     *,
-    centre_px: float,
+    near: tuple[float, float],
     n_rows: int,
     geometry: ConeBeam | None = None,
 ) -> Tilt:
@@ -87,8 +87,8 @@ def find_tilt(
         Rows at several heights.
     theta : (n_theta,) array
         Angles in rad.
-    centre_px : float
-        Column of the axis in the middle row, as found before.
+    near : (float, float)
+        A row and the column of the axis there, as found before.
     n_rows : int
         Rows of the detector.
     geometry : ConeBeam, optional
@@ -104,11 +104,10 @@ def find_tilt(
     .. [1] Sen, Estimates of the regression coefficient based on Kendall's tau, J. Am. Stat. Assoc. 63 (1968) 1379.
     """
     angles = np.asarray(theta, dtype=np.float64)
-    middle = (n_rows - 1) / 2
     found = []
     for band in bands:
-        reach = 4.0 + math.tan(math.radians(MOST_TILT_DEG)) * abs(band.row_px - middle)
-        centre = _centre_of(band, angles, centre_px - reach, centre_px + reach, geometry)
+        reach = 4.0 + math.tan(math.radians(MOST_TILT_DEG)) * abs(band.row_px - near[0])
+        centre = _centre_of(band, angles, near[1] - reach, near[1] + reach, geometry)
         if centre is not None:
             found.append((band.row_px, centre))
     if len(found) < LEAST_BANDS:
@@ -235,25 +234,3 @@ def _centre_of(
 
 def _columns(found: Sequence[tuple[float, float]]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return tuple(row for row, _ in found), tuple(centre for _, centre in found)
-
-
-def scaled(tilt: Tilt, bin_px: int, *, first_row: int = 0, first_column: int = 0) -> Tilt:
-    """Return a tilt whose rows and columns count the pixels of a larger, unbinned detector.
-
-    Parameters
-    ----------
-    tilt : Tilt
-        As measured on a part of the detector.
-    bin_px : int
-        Pixels in one pixel of that part.
-    first_row, first_column : int
-        Where the part starts.
-
-    Returns
-    -------
-    Tilt
-        The same angle.
-    """
-    rows = tuple((row + 0.5) * bin_px - 0.5 + first_row for row in tilt.rows_px)
-    centres = tuple((centre + 0.5) * bin_px - 0.5 + first_column for centre in tilt.centres_px)
-    return replace(tilt, rows_px=rows, centres_px=centres)

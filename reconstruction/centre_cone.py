@@ -15,8 +15,8 @@ from .centre_views import Views, detail, prepare_views
 from .fan_rays import conjugate_agreement, even_fan, parallel_views
 from .fourier import fourier_fbp
 
-MOST_ROWS = 8  # nearest the plane of the source that are used
-ROW_DRIFT = 1.0  # rows by which a ray may miss its opposite at the edge of the view
+MOST_ROWS = 32  # nearest the plane of the source that are used
+ROW_DRIFT = 2.0  # rows by which a ray may miss its opposite at the edge of the view
 SHARP_COLUMNS = 320  # columns after binning for the images whose sharpness is compared
 SHARP_STEPS = np.arange(-6.0, 6.4, 0.8)
 
@@ -76,8 +76,7 @@ def find_cone_centre(
     is_still = views.moving < STRUCTURE
     if is_still and (best.score < DISTINCT or abs(best.centre_px - other.centre_px) > tolerance / 2):
         return Centre((low + high) / 2, "flat", 0.0, (best, other))
-    row = (band.start + band.stop) // 2
-    sharp = _sharpest(projections[:, row : row + 1], angles, geometry, best.centre_px)
+    sharp = _sharpest(projections[:, band], angles, geometry, best.centre_px)
     together = abs(best.centre_px - other.centre_px) <= tolerance
     confirmed = sharp.score > 0 and abs(sharp.centre_px - best.centre_px) <= max(tolerance, sharp_reach(projections))
     contradicted = sharp.score > 0 and not confirmed
@@ -155,12 +154,12 @@ def conjugate_match(views: Views, pixels: float, low: float, high: float, share:
 def cone_slices(
     band: Array, theta: NDArray[np.float64], geometry: ConeBeam, centres: NDArray[np.float64]
 ) -> list[NDArray[np.float32]]:
-    """Reconstruct one row near the plane of the source about several columns, binned.
+    """Reconstruct the row of most contrast near the plane of the source about several columns, binned.
 
     Parameters
     ----------
-    band : (n_theta, 1, n_cols) array
-        Line integrals of the row, dimensionless.
+    band : (n_theta, n_rows, n_cols) array
+        Line integrals, dimensionless.
     theta : (n_theta,) array
         Angles in rad, counted in the direction of `ConeBeam.direction` 1.
     geometry : ConeBeam
@@ -176,7 +175,8 @@ def cone_slices(
     views = prepare_views(band, theta)
     bin_px = -(-band.shape[2] // SHARP_COLUMNS)
     ratio = bin_px / views.bin_px
-    smooth = gaussian_filter1d(views.sinograms[:1], BLUR * ratio, axis=-1, mode="nearest")
+    row = int(np.argmax(views.sinograms.std(axis=(1, 2))))
+    smooth = gaussian_filter1d(views.sinograms[row : row + 1], BLUR * ratio, axis=-1, mode="nearest")
     fan = even_fan(smooth, views, geometry.source_detector_mm * 1000 / float(geometry.pixel_um or 1) / views.bin_px)
     binned = np.asarray(views.to_binned(centres), np.float64)
     middle = float(np.median(binned))
@@ -188,7 +188,7 @@ def cone_slices(
 
 
 def _sharpest(band: Array, theta: NDArray[np.float64], geometry: ConeBeam, start: float) -> Candidate:
-    """Look for the centre, within some binned columns of `start`, about which a row's slice is sharpest."""
+    """Look for the centre, within some binned columns of `start`, about which a slice is sharpest."""
     n_columns = band.shape[2]
     bin_px = -(-n_columns // SHARP_COLUMNS)
 

@@ -13,7 +13,7 @@ PNG = b"\x89PNG"
 
 def test_the_tooth_turns_about_its_published_axis(data_dir, tmp_path):
     path = data_dir / "projections/dataexchange/tooth.h5"
-    found = find_scan_centre(path, {}, sheet=tmp_path / "sheet.png")
+    found, _ = find_scan_centre(path, {}, sheet=tmp_path / "sheet.png")
     assert found["centre_px"] == pytest.approx(295.6, abs=0.5)  # published 296 from the pixel's edge
     assert found["verdict"] == "resolved"
     assert (tmp_path / "sheet.png").read_bytes().startswith(PNG)
@@ -22,7 +22,7 @@ def test_the_tooth_turns_about_its_published_axis(data_dir, tmp_path):
 
 def test_a_search_range_is_kept(data_dir):
     path = data_dir / "projections/dataexchange/tooth.h5"
-    found = find_scan_centre(path, {}, search_px=(310.0, 330.0))
+    found, _ = find_scan_centre(path, {}, search_px=(310.0, 330.0))
     assert 310 <= found["centre_px"] <= 330
     assert found["verdict"] != "resolved"
 

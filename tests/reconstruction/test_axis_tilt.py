@@ -1,11 +1,10 @@
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from xelith.arrays import to_host
-from xelith.reconstruction.axis_tilt import Band, Tilt, centre_at, find_tilt, rows_needed, scaled, set_upright
+from xelith.reconstruction.axis_tilt import Band, Tilt, centre_at, find_tilt, rows_needed, set_upright
 from xelith.reconstruction.centre import find_centre
 from xelith.scans.geometry import ConeBeam
 
@@ -47,7 +46,7 @@ def bands_of(views):
 def test_the_tilt_is_measured(photons, turns, degrees):
     theta = 0.2 + np.arange(int(240 * turns)) * 2 * np.pi / 240
     views = photons(tilted_views(balls(), theta, 73.4, math.radians(degrees), ROWS), 20_000)
-    found = find_tilt(bands_of(views), theta, centre_px=73.4, n_rows=SHAPE[0])
+    found = find_tilt(bands_of(views), theta, near=(49.5, 73.4), n_rows=SHAPE[0])
     assert found.verdict == "measured"
     assert math.degrees(found.tilt_rad) == pytest.approx(degrees, abs=0.12)  # 0.1 px over 50 rows
     assert centre_at(found, (SHAPE[0] - 1) / 2) == pytest.approx(73.4, abs=0.2)
@@ -57,7 +56,7 @@ def test_the_tilt_is_measured(photons, turns, degrees):
 def test_an_upright_axis_is_left_alone(photons):
     theta = np.arange(200) * np.pi / 200
     views = photons(tilted_views(balls(3), theta, 67.7, 0.0, ROWS), 20_000)
-    found = find_tilt(bands_of(views), theta, centre_px=67.7, n_rows=SHAPE[0])
+    found = find_tilt(bands_of(views), theta, near=(49.5, 67.7), n_rows=SHAPE[0])
     assert found.verdict == "negligible"
     assert abs(math.degrees(found.tilt_rad)) < 0.12
 
@@ -65,9 +64,9 @@ def test_an_upright_axis_is_left_alone(photons):
 def test_rows_without_structure_tell_nothing():
     noise = np.random.default_rng(0).normal(size=(180, ROWS.size, SHAPE[1]))
     theta = np.arange(180) * np.pi / 180
-    assert find_tilt(bands_of(noise), theta, centre_px=69.5, n_rows=SHAPE[0]).verdict == "not-measured"
+    assert find_tilt(bands_of(noise), theta, near=(49.5, 69.5), n_rows=SHAPE[0]).verdict == "not-measured"
     few = bands_of(tilted_views(balls(), theta, 69.5, 0.0, ROWS))[:3]
-    assert find_tilt(few, theta, centre_px=69.5, n_rows=SHAPE[0]).verdict == "not-measured"
+    assert find_tilt(few, theta, near=(49.5, 69.5), n_rows=SHAPE[0]).verdict == "not-measured"
     assert centre_at(Tilt(0.0, None, "not-measured"), 3.0) is None
 
 
@@ -76,7 +75,7 @@ def test_a_cone_shows_its_tilt_too():
     theta = np.arange(240) * 2 * np.pi / 240
     beam = ConeBeam(1.0, 39.9, 40.0, 73.4)
     views = tilted_views(balls(5), theta, 73.4, math.radians(0.8), ROWS)
-    found = find_tilt(bands_of(views), theta, centre_px=73.4, n_rows=SHAPE[0], geometry=beam)
+    found = find_tilt(bands_of(views), theta, near=(49.5, 73.4), n_rows=SHAPE[0], geometry=beam)
     assert found.verdict == "measured"
     assert math.degrees(found.tilt_rad) == pytest.approx(0.8, abs=0.12)
 
@@ -112,9 +111,3 @@ def test_an_upright_scan_has_one_centre():
     assert ends == pytest.approx([73.4, 73.4], abs=0.2)
     crooked = [find_centre(views[:, a : a + 6], theta).centre_px for a in (16, 78)]
     assert crooked[1] - crooked[0] == pytest.approx(62 * math.tan(tilt), abs=0.5)
-
-
-def test_rows_and_columns_of_a_part_are_counted_on_the_whole():
-    part = Tilt(0.01, 0.001, "measured", (0.0, 10.0), (5.0, 6.0))
-    whole = scaled(part, 2, first_row=100, first_column=30)
-    assert whole == replace(part, rows_px=(100.5, 120.5), centres_px=(40.5, 42.5))
