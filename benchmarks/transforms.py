@@ -62,7 +62,8 @@ def own_stages(sizes: dict[str, int]) -> tuple[Stage, Stage]:
 
     n_views, n_cols, n = sizes["views"], sizes["columns"], sizes["grid"]
     theta, pool = np.arange(n_views) * np.pi / n_views, ThreadPoolExecutor(1)
-    plan = fourier._plan(theta, n_cols, (n_cols - 1) / 2, 1.0, "ramp", pool)
+    plan = fourier._plan(theta, n_cols, (n_cols - 1) / 2, 1.0, "ramp")
+    filters = fourier._filters(plan, pool)
     groups, kept = list(slice_groups(sizes["slices"])), plan.polar.kept
     n_lanes, half = len(groups[0][1]), plan.polar.length // 2
     spectra, grid = fourier._aligned(n_views * kept.size * 2 * n_lanes), random((n * fourier._row_step(n, n_lanes),))
@@ -75,7 +76,7 @@ def own_stages(sizes: dict[str, int]) -> tuple[Stage, Stage]:
             slices = part[rows.slice]
             slice_fft.transform_views(
                 lanes, slices.reshape(-1), slices.shape, slice_fft.factors(half), tables,
-                kept, plan.filters, plan.signs, spectra, 0, n_views,
+                kept, filters, plan.signs, spectra, 0, n_views,
             )  # fmt: skip
 
     def back() -> None:

@@ -82,18 +82,19 @@ def fourier_fbp(
     """
     sinograms, angles = checked_sinograms(sinograms, theta, centre_px=centre_px, voxel_um=voxel_um)
     n_rows, n_theta, n_cols = sinograms.shape
+    plan = _plan(angles, n_cols, centre_px, voxel_um, window)
+    if is_on_gpu(sinograms):
+        return fourier_on_gpu(sinograms, plan)
+    volume = np.zeros((n_rows, n_cols, n_cols), np.float32)
     with ThreadPoolExecutor(thread_count(threads)) as pool:
-        plan = _plan(angles, n_cols, centre_px, voxel_um, window, pool)
-        if is_on_gpu(sinograms):
-            return fourier_on_gpu(sinograms, plan)
-        volume = np.zeros((n_rows, n_cols, n_cols), np.float32)
+        filters = _filters(plan, pool)
         groups = _groups(n_rows, n_theta, plan.n, plan.polar.kept.size)
         n_lanes = len(groups[0][1])
-        spectra = _aligned(n_theta * plan.polar.kept.size * 2 * n_lanes)
-        grid = _aligned(plan.n * _row_step(plan.n, n_lanes))
+        sizes = n_theta * plan.polar.kept.size * 2 * n_lanes, plan.n * _row_step(plan.n, n_lanes)
+        spectra, grid = map(_aligned, sizes)
         for rows, lanes in groups:
             part = np.require(sinograms[rows.slice], np.float32, ["C", "W"])
-            _reconstruct(part, plan, lanes, spectra, grid, volume[rows.slice], pool)
+            _reconstruct(part, (plan, filters), lanes, (spectra, grid), volume[rows.slice], pool)
     return volume
 
 
@@ -141,47 +142,45 @@ def _aligned(size: int) -> NDArray[np.float32]:
     return buffer[first : first + size]
 
 
-def _plan(
-    angles: NDArray[np.float64],
-    n_cols: int,
-    centre_px: float,
-    voxel_um: float,
-    window: str,
-    pool: ThreadPoolExecutor,
-) -> Plan:
+def _plan(angles: NDArray[np.float64], n_cols: int, centre_px: float, voxel_um: float, window: str) -> Plan:
     """Work out what does not depend on the data."""
     polar, n = polar_samples(n_cols, window), _grid_size(n_cols)
     kernel = Kernel(n / n_cols)
     origin = (n_cols - 1) // 2  # the grid's zero; the axis lies half a pixel beyond it if n_cols is even
     rays = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     signs = np.where(rays[:, 0] < 0, -1, 1).astype(np.float32)
-    turns = (centre_px + (origin - (n_cols - 1) / 2) * rays.sum(axis=1)) / polar.length
-    scale = view_weights(angles) / (voxel_um * 1e-4) / 2  # the transform of real data leaves a factor 2
-    filters = np.empty((angles.size, polar.kept.size), np.complex64)
-    views = blocks(angles.size, VIEW_BLOCK)
-    _run(pool, views, fill_factors, filters, turns, scale, polar.kept, polar.weights)
     return Plan(
         n=n,
         polar=polar,
         rays=(rays * signs[:, None]).astype(np.float32),
         signs=signs,
-        filters=filters.view(np.float32).reshape(-1),
+        turns=(centre_px + (origin - (n_cols - 1) / 2) * rays.sum(axis=1)) / polar.length,
+        scale=view_weights(angles) / (voxel_um * 1e-4),
         kernel=kernel.polynomials(),
         deapodise=(1 / kernel.transform((np.arange(n_cols) - origin) / n)).astype(np.float32),
         spans=circle_spans(n_cols, centre_px),
     )
 
 
+def _filters(plan: Plan, pool: ThreadPoolExecutor) -> NDArray[np.float32]:
+    """Complex factor of each sample, flat: ramp, angle of the view and phase of the axis."""
+    filters, polar = np.empty((plan.turns.size, plan.polar.kept.size), np.complex64), plan.polar
+    scale = plan.scale / 2  # the transform of real data leaves a factor 2
+    views = blocks(plan.turns.size, VIEW_BLOCK)
+    _run(pool, views, fill_factors, filters, plan.turns, scale, polar.kept, polar.weights)
+    return filters.view(np.float32).reshape(-1)
+
+
 def _reconstruct(
     part: NDArray[np.float32],
-    plan: Plan,
+    planned: tuple[Plan, NDArray[np.float32]],
     lanes: tuple[int, ...],
-    spectra: NDArray[np.float32],
-    grid: NDArray[np.float32],
+    memory: tuple[NDArray[np.float32], NDArray[np.float32]],
     volume: NDArray[np.float32],
     pool: ThreadPoolExecutor,
 ) -> None:
     """Take a group of slices through the four stages; one starts when the one before has ended."""
+    (plan, filters), (spectra, grid) = planned, memory
     n_slices, n_theta, n_cols = part.shape
     n, polar, half = plan.n, plan.polar, plan.polar.length // 2
     n_columns, row_step = n // 2 + 1, _row_step(n, len(lanes))
@@ -189,7 +188,7 @@ def _reconstruct(
     _run(
         pool, blocks(n_theta, VIEW_BLOCK), transform_views,
         lanes, part.reshape(-1), part.shape, factors(half), (twiddles(half), twiddles(2 * half)),
-        polar.kept, plan.filters, plan.signs, spectra,
+        polar.kept, filters, plan.signs, spectra,
     )  # fmt: skip
     dense_first = sorted(blocks(n, BAND), key=lambda b: min(b.start, n - b.stop))
     _run(

@@ -83,10 +83,12 @@ def _sorted_views(xp: Array, plan: Plan) -> tuple[tuple[Array, Array, Array], Vi
     """Order of the views by angle, their factors and signs; their rays, angles and the kernel, in that order."""
     angles = np.arctan2(plan.rays[:, 1], plan.rays[:, 0])
     order = np.argsort(angles, kind="stable")
-    factors = 2 * plan.filters.view(np.complex64).reshape(len(order), -1)[order]  # the host's transform is doubled
+    phase = xp.asarray(plan.turns[order])[:, None] * xp.asarray(plan.polar.kept)
+    weights = xp.asarray(plan.scale[order])[:, None] * xp.asarray(plan.polar.weights)
+    factors = (weights * xp.exp(2j * math.pi * (phase % 1))).astype(xp.complex64)
     kernel = even_polynomial(Kernel(plan.n / len(plan.spans)))
     return (
-        (xp.asarray(order), xp.asarray(factors), xp.asarray(plan.signs[order] < 0)),
+        (xp.asarray(order), factors, xp.asarray(plan.signs[order] < 0)),
         (xp.asarray(plan.rays[order]), xp.asarray(angles[order]), xp.asarray(kernel)),
     )
 

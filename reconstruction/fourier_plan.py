@@ -22,8 +22,10 @@ class Plan:
         Cosine and sine of each view, turned by pi where the cosine is negative.
     signs : (n_theta,) array of float32
         -1 where it was turned.
-    filters : flat (n_theta, n_kept) array of float32 pairs
-        Complex factor of each sample: ramp, angle of the view and phase of the axis.
+    turns : (n_theta,) array of float64
+        Column of the axis in each view over the padded length: the phase of its samples, in turns a sample.
+    scale : (n_theta,) array of float64
+        Angle that each view stands for over the pixel, in rad cm^-1.
     kernel : flat array of float32
         Polynomials of the gridding kernel.
     deapodise : (n_cols,) array of float32
@@ -36,7 +38,8 @@ class Plan:
     polar: PolarSamples
     rays: NDArray[np.float32]
     signs: NDArray[np.float32]
-    filters: NDArray[np.float32]
+    turns: NDArray[np.float64]
+    scale: NDArray[np.float64]
     kernel: NDArray[np.float32]
     deapodise: NDArray[np.float32]
     spans: NDArray[np.int64]
