@@ -9,17 +9,33 @@ from ..arrays import Array, Block, array_namespace
 from ..reconstruction import flat_field, rings
 from ..reconstruction.artefacts import remove_zingers
 from ..reconstruction.detector_blur import deblur, subtract_floor
+from ..reconstruction.dynamic_flats import FlatModel, fitted_flats
 from ..reconstruction.fbp import fbp
 from ..reconstruction.fdk import detector_rows, fdk
 from ..reconstruction.fourier import fourier_fbp
+from ..reconstruction.half_acquisition import join_half_turns
 from ..reconstruction.hardening import linearise
+from ..reconstruction.phase import retrieve_phase
+from ..reconstruction.shifts import shift_projections
 from ..reconstruction.truncation import Extension, extend
 from ..scans.geometry import ConeBeam
-from .fields import Fields
-from .steps import Deblur, Fbp, Fdk, FlatField, FourierFbp, GlareFloor, Rings, Step, Truncation, Zingers
+from .fields import Fields, Image
+from .steps import (
+    Air,
+    Deblur,
+    Fbp,
+    Fdk,
+    FourierFbp,
+    GlareFloor,
+    HalfAcquisition,
+    PhaseRetrieval,
+    Rings,
+    Shifts,
+    Step,
+    Truncation,
+    Zingers,
+)
 from .stopwatch import timed
-
-Image = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -52,9 +68,9 @@ def halo_views(steps: tuple[Step, ...]) -> int:
     Returns
     -------
     int
-        0 or 1.
+        0 or more.
     """
-    return int(any(isinstance(step, Zingers) for step in steps))
+    return max((step.halo_views for step in steps), default=0)
 
 
 def correct_block(
@@ -85,22 +101,16 @@ def correct_block(
     if fields.flats is None:
         kept = frames[inner]
         finite = xp.isfinite(kept)
-        integrals = xp.where(finite, kept, 0).astype(xp.float32)
+        integrals = _at_one_energy(xp.where(finite, kept, 0).astype(xp.float32), fields)
         counts = {"nonfinite": int(finite.size - finite.sum()), "samples": int(finite.size)}
         return Corrected(integrals, xp.full(frames.shape[1:], np.nan, dtype=xp.float32), counts)
-    index = fields.views[first_view : first_view + len(frames)]
-    flat = fields.flats[0] if len(fields.flats) == 1 else flat_field.flat_at(fields.flats, fields.positions, index)
-    light = flat_field.transmission(frames, flat, fields.dark, dead=fields.dead)
+    light = flat_field.transmission(frames, _flats_of(frames, fields, first_view), fields.dark, dead=fields.dead)
     counts = {"zingers": 0, "dead_pixels": 0}
     for step in timed(steps):
-        if isinstance(step, FlatField) and step.air_columns is not None:
-            light = flat_field.normalise_air(light, [_binned(step.air_columns, fields.columns)])
-        elif isinstance(step, Zingers):
+        if isinstance(step, Zingers):
             light, counts["zingers"] = remove_zingers(light, threshold=step.threshold)
-        elif isinstance(step, GlareFloor):
-            light = subtract_floor(light, step.share)
-        elif isinstance(step, Deblur):
-            light = deblur(light, sigma_px=step.sigma_px, noise=step.noise)
+        else:
+            light = _corrected_light(light, step, fields, first_view)
     integrals, report = flat_field.line_integrals(light[inner], floor=fields.floor, nonfinite="repair")
     counts |= {
         "nonfinite": report.n_nonfinite,
@@ -108,12 +118,59 @@ def correct_block(
         "floored": report.n_floored,
         "samples": report.n_pixels,
     }
+    seen = xp.where(xp.isfinite(light[inner]), light[inner], 0)
+    return Corrected(_at_one_energy(integrals, fields), seen.sum(axis=0, dtype=xp.float32), counts)
+
+
+def _at_one_energy(integrals: Image, fields: Fields) -> Image:
+    """Line integrals without the gas beside the cell, and mapped against hardening where the chain says so."""
     if fields.jig:
         integrals = integrals - np.float32(fields.jig)
-    if fields.hardening is not None:
-        integrals = linearise(integrals, fields.hardening)
-    seen = xp.where(xp.isfinite(light[inner]), light[inner], 0)
-    return Corrected(integrals, seen.sum(axis=0, dtype=xp.float32), counts)
+    return integrals if fields.hardening is None else linearise(integrals, fields.hardening)
+
+
+def _flats_of(frames: Image, fields: Fields, first_view: int) -> Image:
+    """The flat of all frames, or one for each."""
+    if fields.modes is not None and fields.beam is not None:
+        model = FlatModel(fields.beam, fields.modes, np.zeros(len(fields.modes), np.float32))
+        return fitted_flats(frames, fields.dark, model)[0]
+    if fields.flats is None:
+        raise ValueError("the scan has no flats; give flat_path")
+    if len(fields.flats) == 1:
+        return fields.flats[0]
+    index = fields.views[first_view : first_view + len(frames)]
+    return flat_field.flat_at(fields.flats, fields.positions, index)
+
+
+def _corrected_light(light: Image, step: Step, fields: Fields, first_view: int) -> Image:
+    """Run one step on transmission."""
+    if isinstance(step, Air):
+        return flat_field.normalise_air(light, [_binned(columns, fields.columns) for columns in step.columns])
+    if isinstance(step, Shifts):
+        return shift_projections(light, fields.moves(step, first_view, len(light)))
+    if isinstance(step, GlareFloor):
+        return subtract_floor(light, step.share)
+    if isinstance(step, Deblur):
+        return deblur(light, sigma_px=step.sigma_px, noise=step.noise)
+    if isinstance(step, PhaseRetrieval):
+        return _retrieved(light, step, fields)
+    return light
+
+
+def _retrieved(light: Image, step: PhaseRetrieval, fields: Fields) -> Image:
+    """Paganin's filter, view by view, with what the scan and the cell know."""
+    distance_mm = fields.distance_mm if step.distance_mm is None else step.distance_mm
+    if distance_mm is None or step.energy_kev is None or step.delta_beta is None or fields.pixel_um is None:
+        raise ValueError(
+            "the step phase lacks a distance, an energy, delta_beta or a pixel; give distance_mm, and source or both "
+            "energy_kev and delta_beta"
+        )
+    facts = {"pixel_um": fields.pixel_um, "magnification": fields.magnification, "distance_mm": distance_mm}
+    for view in range(len(light)):  # one at a time: the padded transform takes several frames
+        light[view : view + 1] = retrieve_phase(
+            light[view : view + 1], energy_kev=step.energy_kev, delta_beta=step.delta_beta, **facts
+        )
+    return light
 
 
 def _binned(columns: tuple[int, int], offset_bin: tuple[int, int]) -> tuple[int, int]:
@@ -157,6 +214,9 @@ def reconstruct_slab(
     for step in timed(steps):
         if isinstance(step, Rings):
             sinograms = without_rings(sinograms, step)
+        elif isinstance(step, HalfAcquisition):
+            sinograms, theta, centre_px = joined(sinograms, theta, (step,), centre_px=centre_px)
+            n_cols = sinograms.shape[2]
         elif isinstance(step, Truncation):
             extension = extended(sinograms, step, centre_px=centre_px, voxel_um=voxel_um)
             sinograms, centre_px = extension.sinograms, extension.centre_px
@@ -170,6 +230,40 @@ def reconstruct_slab(
         elif isinstance(step, Fbp):
             return middle(fbp(sinograms, theta, centre_px=centre_px, voxel_um=voxel_um, window=step.window), n_cols)
     raise ValueError(f"no step of {[type(step).__name__ for step in steps]} reconstructs; end with fourier-fbp")
+
+
+def joined(
+    sinograms: Image, theta: NDArray[np.float64], steps: tuple[Step, ...], *, centre_px: float
+) -> tuple[Image, NDArray[np.float64], float]:
+    """Take out stripes, and join half views to whole ones where the steps say so.
+
+    Parameters
+    ----------
+    sinograms : (n_rows, n_theta, n_cols) array of float32
+        Line integrals, dimensionless.
+    theta : (n_theta,) array
+        In rad.
+    steps : tuple of Step
+        Steps that read sinograms.
+    centre_px : float
+        Column of the axis, pixel-centre index.
+
+    Returns
+    -------
+    sinograms : (n_rows, n_views, n_wide) array of float32
+        Line integrals.
+    theta : (n_views,) array
+        In rad.
+    centre_px : float
+        Column of the axis in them.
+    """
+    for step in steps:
+        if isinstance(step, Rings):
+            sinograms = without_rings(sinograms, step)
+        elif isinstance(step, HalfAcquisition):
+            whole = join_half_turns(sinograms, theta, centre_px=centre_px)
+            return whole.sinograms, whole.theta, whole.centre_px
+    return sinograms, theta, centre_px
 
 
 def middle(volume: Image, n_cols: int) -> Image:
@@ -318,10 +412,14 @@ def without_rings(sinograms: Image, step: Rings) -> Image:
     (n_rows, n_theta, n_cols) array of float32
         Line integrals.
     """
-    if step.method == "mean":
-        return rings.remove_mean(sinograms, size=step.size)
-    if step.method == "sorting":
-        return rings.remove_sorting(sinograms, size=step.size)
     if step.method == "wavelet":
-        return rings.remove_wavelet(sinograms)
-    return rings.remove_all(sinograms, size=step.size)
+        return rings.remove_wavelet(sinograms, levels=step.levels)
+    size = step.size or (51 if step.method in ("large", "dead") else 9)
+    if step.method == "mean":
+        return rings.remove_mean(sinograms, size=size)
+    if step.method == "sorting":
+        return rings.remove_sorting(sinograms, size=size)
+    if step.method == "all":
+        return rings.remove_all(sinograms, size=size, snr=step.snr)
+    remove = rings.remove_large if step.method == "large" else rings.remove_dead
+    return remove(sinograms, size=size, snr=step.snr)

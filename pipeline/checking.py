@@ -136,8 +136,9 @@ def _plan_scan(config: Config, name: str) -> ScanPlan:
     if opened.scan is None or opened.selection is None:
         plan.facts["input"] = f"ready volume {opened.source.name}"
         return plan
-    cost = estimate(opened.selection, config.compute)
-    blocks = plan_blocks(opened.selection, config.compute)
+    chain = config.chain(name)
+    cost = estimate(opened.selection, config.compute, chain)
+    blocks = plan_blocks(opened.selection, config.compute, chain)
     plan.facts |= _scan_facts(opened) | _cost_facts(cost)
     plan.facts["sections"] = (
         f"projections in blocks of {blocks.views} views, {blocks.batch} in memory, then slabs of {blocks.slab} rows; "

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..arrays import Block, blocks, open_device
 from ..arrays.gpu import Host
+from ..reconstruction.half_acquisition import joined_columns
 from ..scans.geometry import ConeBeam
 from .axis import Axis, find_axis
 from .field_of_view import cone_of_selection, is_biased
@@ -23,7 +24,7 @@ from .fields import open_fields
 from .job import Job, Reconstructed, check_job
 from .ledger import Ledger, fingerprint
 from .scratch import CorruptScratch, Integrals, make_scratch, save_transmission
-from .steps import Centre, FlatField, Layout, Step
+from .steps import Centre, FlatField, HalfAcquisition, Layout, Step
 from .store import ImageLayout, create_image, plan_layout, publish
 from .tasks import Facts, ProjectionTask, SlabTask, Task, store_record
 from .upright import UprightTask, make_upright_array
@@ -58,20 +59,19 @@ def reconstruct(job: Job, ledger: Ledger, source_mark: str) -> Reconstructed:
     """
     check_job(job)
     job = _with_device(job)
-    layout = _layout(job)
-    read_mark = _read_mark(job, source_mark, layout)
+    read_mark = _read_mark(job, source_mark)
     axis_mark = fingerprint(read_mark, job.scan.geometry.centre_px, job.theta.tolist(), *_dump(job.steps(Layout.SCAN)))
+    scratch_mark = fingerprint(read_mark, job.blocks.views, job.blocks.batch)
+    if not ledger.done(f"{job.name}/centre", 0, axis_mark):
+        _integrate(job, ledger, scratch_mark)
+        _mended(job, ledger, scratch_mark, lambda: _record_centre(job, ledger, axis_mark))
+    centre = Axis.from_facts(ledger.facts(f"{job.name}/centre"))
+    layout = _layout(job, centre)
     mark = fingerprint(axis_mark, *_dump(job.steps(Layout.SINOGRAMS)), layout)
     stages = [-1, *(slab.index for slab in layout.slabs)]
-    volume_done = job.image.exists() and all(ledger.done(f"{job.name}/volume", block, mark) for block in stages)
-    scratch_mark = fingerprint(read_mark, job.blocks.views, job.blocks.batch)
-    if not volume_done:
-        _integrate(job, ledger, layout, scratch_mark)
-    if not ledger.done(f"{job.name}/centre", 0, axis_mark):
-        _mended(job, ledger, layout, scratch_mark, lambda: _record_centre(job, ledger, axis_mark))
-    centre = Axis.from_facts(ledger.facts(f"{job.name}/centre"))
-    if not volume_done:
-        _mended(job, ledger, layout, scratch_mark, lambda: _reconstruct_slabs(job, ledger, layout, centre, mark))
+    if not (job.image.exists() and all(ledger.done(f"{job.name}/volume", block, mark) for block in stages)):
+        _integrate(job, ledger, scratch_mark)
+        _mended(job, ledger, scratch_mark, lambda: _reconstruct_slabs(job, ledger, layout, centre, mark))
     sums = np.load(job.folder / ".xelith" / f"{job.name}-transmission.npy")
     repaired = dict(ledger.facts(f"{job.name}/integrals", -1).get("repaired", {}))
     found = centre.on_detector(job.selection)
@@ -96,12 +96,8 @@ def line_integrals(job: Job, ledger: Ledger, source_mark: str) -> Integrals:
     Integrals
         (n_theta, n_rows, n_cols) line integrals, dimensionless, read when sliced.
     """
-    layout = _layout(job)
     path = job.scratch / "integrals"
-    mark = fingerprint(_read_mark(job, source_mark, layout), job.blocks.views, job.blocks.batch)
-    stages = (-1, *(block.index for block in blocks(job.selection.shape[0], job.blocks.views)))
-    if not (path.exists() and all(ledger.done(f"{job.name}/integrals", block, mark) for block in stages)):
-        _integrate(job, ledger, layout, mark)
+    _integrate(job, ledger, fingerprint(_read_mark(job, source_mark), job.blocks.views, job.blocks.batch))
     if facts := ledger.facts(f"{job.name}/centre"):
         path = _upright(job, ledger, Axis.from_facts(facts))
     return Integrals(path, on_fault=lambda views: _take_back(job, ledger, views))
@@ -126,19 +122,22 @@ def _upright(job: Job, ledger: Ledger, axis: Axis) -> Path:
     return upright
 
 
-def _layout(job: Job) -> ImageLayout:
+def _layout(job: Job, centre: Axis) -> ImageLayout:
+    _, n_rows, n_cols = job.selection.shape
+    if any(isinstance(step, HalfAcquisition) for step in job.chain):
+        n_cols = joined_columns(n_cols, centre.centre_px)[0]
     return plan_layout(
-        (job.selection.shape[1], job.selection.shape[2], job.selection.shape[2]),
+        (n_rows, n_cols, n_cols),
         voxel_um=job.voxel_um,
         most_levels=job.levels,
         slab=job.blocks.slab,
     )
 
 
-def _read_mark(job: Job, source_mark: str, layout: ImageLayout) -> str:
+def _read_mark(job: Job, source_mark: str) -> str:
     """Fingerprint of all that the line integrals depend on."""
     steps = _dump(job.steps(Layout.PROJECTIONS))
-    return fingerprint(source_mark, job.selection, *steps, layout.slab, _table_mark(job), job.jig)
+    return fingerprint(source_mark, job.selection, *steps, job.blocks.slab, _table_mark(job), job.jig)
 
 
 def _with_device(job: Job) -> Job:
@@ -173,22 +172,27 @@ def _run_blocks(job: Job, ledger: Ledger, stage: str, task: Task, todo: list[Blo
         job.workers.run(task, todo, finished, at_once=job.blocks.at_once)
 
 
-def _integrate(job: Job, ledger: Ledger, layout: ImageLayout, mark: str) -> None:
+def _integrate(job: Job, ledger: Ledger, mark: str) -> None:
     """First pass: frames to line integrals on scratch, and the mean transmission of every pixel."""
+    stages = (-1, *(block.index for block in blocks(job.selection.shape[0], job.blocks.views)))
+    if (job.scratch / "integrals").exists() and all(ledger.done(f"{job.name}/integrals", n, mark) for n in stages):
+        return
     n_theta = job.selection.shape[0]
     todo = blocks(n_theta, job.blocks.views)
     stage = f"{job.name}/integrals"
     integrals, sums = job.scratch / "integrals", job.scratch / "sums"
     fresh = not (integrals.exists() and sums.exists() and ledger.done(stage, -2, mark))
     if fresh:
-        shape, chunk = job.selection.shape, (job.blocks.batch, layout.slab)
+        shape, chunk = job.selection.shape, (job.blocks.batch, job.blocks.slab)
         make_scratch(job.scratch, shape, chunk=chunk, n_blocks=len(todo))
         ledger.record(stage, -2, mark, {"blocks": len(todo)})
         for block in todo:
             ledger.forget(stage, block.index, "scratch is new")
     missing = [b for b in todo if not ledger.done(stage, b.index, mark)]
     if missing:
-        fields = replace(open_fields(job.scan, job.selection), hardening=job.hardening, jig=job.jig)
+        fields = replace(
+            open_fields(job.scan, job.selection, job.steps(Layout.PROJECTIONS)), hardening=job.hardening, jig=job.jig
+        )
         task = ProjectionTask(
             job.scan.projections,
             job.selection,
@@ -219,14 +223,14 @@ def _take_back(job: Job, ledger: Ledger, views: Sequence[int]) -> None:
             ledger.forget(f"{job.name}/{stage}", index, "damaged on scratch")
 
 
-def _mended(job: Job, ledger: Ledger, layout: ImageLayout, mark: str, work: Callable[[], None]) -> None:
+def _mended(job: Job, ledger: Ledger, mark: str, work: Callable[[], None]) -> None:
     """Do work that reads the line integrals; redo those that turn out to be damaged, and go on."""
     for _ in range(MOST_REPAIRS):
         try:
             return work()
         except CorruptScratch as error:
             _take_back(job, ledger, error.views)
-            _integrate(job, ledger, layout, mark)
+            _integrate(job, ledger, mark)
     return work()
 
 

@@ -1,7 +1,7 @@
-"""The beam and the detector of one scan: flats, dark, dead pixels and floor, averaged and cut like its projections."""
+"""The beam and the detector of one scan: flats, darks, pixels to fill, and what a step must know of the geometry."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,14 +9,20 @@ from numpy.typing import NDArray
 
 from ..reconstruction import flat_field
 from ..reconstruction.artefacts import bad_pixels
+from ..reconstruction.dynamic_flats import flat_model
 from ..reconstruction.hardening import Linearisation
+from ..scans.geometry import ConeBeam
 from ..scans.scan import Frames, Scan
 from .selection import Selection
+from .steps import BadPixels, DynamicFlats, Shifts, Step
 
 log = logging.getLogger(__name__)
 
 Image = NDArray[np.float32]
 FRAMES_AT_ONCE = 32
+LEAST_FLATS = 3
+MOST_FLATS = 48
+"""Flats whose changes are looked at; more are thinned out evenly, so that memory stays bounded."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,18 @@ class Fields:
         Map for the step `hardening`.
     jig : float
         Line integral of gas beside the cell that the flats did not see, dimensionless.
+    beam : (n_rows, n_cols) array of float32 or None
+        Mean beam, in counts, where flats are fitted to each projection.
+    modes : (n_modes, n_rows, n_cols) array of float32 or None
+        Main ways in which the flats differ from it, as shares.
+    shifts : (n_theta, 2) array or None
+        Row and column shift of each projection of the whole scan that aligns it, in detector pixels.
+    pixel_um : float or None
+        Pixel of the selection on the detector, in µm.
+    distance_mm : float or None
+        Distance from the axis to the detector, in mm; None where the scan does not tell.
+    magnification : float
+        Size on the detector over size at the axis, dimensionless.
     """
 
     flats: Image | None
@@ -54,9 +72,41 @@ class Fields:
     columns: tuple[int, int]
     hardening: Linearisation | None = None
     jig: float = 0.0
+    beam: Image | None = None
+    modes: Image | None = None
+    shifts: NDArray[np.float64] | None = None
+    pixel_um: float | None = None
+    distance_mm: float | None = None
+    magnification: float = 1.0
+
+    def moves(self, step: Shifts, first_view: int, n_views: int) -> NDArray[np.float64]:
+        """Return how far the step `shifts` moves each of some views.
+
+        Parameters
+        ----------
+        step : Shifts
+            Stored shifts, drift, or both.
+        first_view : int
+            Place of the first one among the selected views.
+        n_views : int
+            How many.
+
+        Returns
+        -------
+        (n_views, 2) array
+            Rows and columns, in pixels of the selection.
+        """
+        views = self.views[first_view : first_view + n_views]
+        total = np.zeros((len(views), 2))
+        if step.stored and self.shifts is not None:
+            total += self.shifts[views] / self.columns[1]
+        if any(step.drift_px):
+            share = views / max(int(self.views[-1]), 1) - 0.5
+            total -= share[:, None] * np.asarray(step.drift_px) / self.columns[1]
+        return total
 
 
-def open_fields(scan: Scan, selection: Selection) -> Fields:
+def open_fields(scan: Scan, selection: Selection, steps: tuple[Step, ...] = ()) -> Fields:
     """Average the flats and darks of a scan.
 
     Parameters
@@ -65,6 +115,8 @@ def open_fields(scan: Scan, selection: Selection) -> Fields:
         The raw data.
     selection : Selection
         The part of it that is run.
+    steps : tuple of Step
+        Steps that read projections; some say how flats and pixels are judged.
 
     Returns
     -------
@@ -93,9 +145,43 @@ def open_fields(scan: Scan, selection: Selection) -> Fields:
     dark = blank if scan.darks is None else _mean(scan.darks, selection, 0, scan.darks.shape[0])
     flats, positions = _mean_flats(scan, selection)
     mean_flat = flats.mean(axis=0, dtype=np.float32)
-    dead = flat_field.dead_pixels(mean_flat, dark) | bad_pixels(mean_flat, dark)
+    limits = next((step for step in steps if isinstance(step, BadPixels)), BadPixels())
+    odd = bad_pixels(mean_flat, dark, low=limits.low, high=limits.high, hot=limits.hot)
+    dead = flat_field.dead_pixels(mean_flat, dark) | odd
     floor = flat_field.transmission_floor(mean_flat, dark)
-    return Fields(flats, positions, dark, np.asarray(dead), np.asarray(floor), views, columns)
+    geometry = scan.geometry
+    cone = geometry if isinstance(geometry, ConeBeam) else None
+    found = Fields(
+        flats,
+        positions,
+        dark,
+        np.asarray(dead),
+        np.asarray(floor),
+        views,
+        columns,
+        shifts=scan.shifts_px,
+        pixel_um=None if geometry.pixel_um is None else geometry.pixel_um * selection.bin,
+        distance_mm=None if cone is None else cone.source_detector_mm - cone.source_axis_mm,
+        magnification=1.0 if cone is None else cone.magnification,
+    )
+    dynamic = next((step for step in steps if isinstance(step, DynamicFlats)), None)
+    return found if dynamic is None else _with_modes(found, scan.flats, selection, dynamic)
+
+
+def _with_modes(fields: Fields, flats: Frames, selection: Selection, step: DynamicFlats) -> Fields:
+    """Add the main ways in which the flats differ."""
+    n_flats = flats.shape[0]
+    if n_flats < LEAST_FLATS:
+        raise ValueError(
+            f"the step dynamic-flats needs {LEAST_FLATS} flats at least, better 20, and the scan has {n_flats}; "
+            "leave it out"
+        )
+    chosen = np.unique(np.linspace(0, n_flats - 1, min(n_flats, MOST_FLATS)).round().astype(int))
+    frames = np.concatenate([selection.cut(flats, slice(int(i), int(i) + 1)) for i in chosen])
+    modes = None if step.modes is None else min(step.modes, len(chosen) - 1)
+    model = flat_model(frames, fields.dark, n_modes=modes)
+    log.info("%d ways in which the flats change are fitted to every projection", len(model.modes))
+    return replace(fields, beam=np.asarray(model.mean), modes=np.asarray(model.modes))
 
 
 def _mean_flats(scan: Scan, selection: Selection) -> tuple[Image, NDArray[np.int64]]:

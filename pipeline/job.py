@@ -16,6 +16,7 @@ from .cluster import Threads, Workers
 from .config import Compute
 from .planning import Blocks, plan_blocks
 from .selection import Selection, select_theta
+from .step_rules import check_steps
 from .steps import Fdk, Layout, Step
 from .store import ImageLayout
 
@@ -84,7 +85,7 @@ class Job:
     @property
     def blocks(self) -> Blocks:
         """How the scan is cut."""
-        return plan_blocks(self.selection, self.compute)
+        return plan_blocks(self.selection, self.compute, self.chain)
 
     @property
     def theta(self) -> NDArray[np.float64]:
@@ -174,6 +175,7 @@ def check_job(job: Job) -> None:
             f"scan {job.name} has a {beam} beam and its steps end in {last.model_dump()['step']}; end them in {right}"
         )
     _ = job.theta, job.voxel_um
+    check_steps(job.name, job.scan, job.selection, job.chain)
     if not job.scan.is_line_integral and job.scan.flats is None:
         raise ValueError(
             f"scan {job.name} has no flats, so its counts cannot become attenuation; give flat_path in its entry, "

@@ -2,9 +2,10 @@
 
 from ..materials import Material, Phase, effective_mu_per_cm
 from ..reconstruction.hardening import Linearisation, linearisation
+from ..reconstruction.phase import delta_beta
 from .beams import beside_cell, beside_flats, spectrum_of
 from .config import Config
-from .steps import FlatField, Hardening, Step, Truncation
+from .steps import Air, Hardening, PhaseRetrieval, Step, Truncation
 
 UM_PER_CM = 1e4
 
@@ -71,9 +72,27 @@ def jig_integral(config: Config, scan: str) -> float:
         If a path is given, and gas or beam are not.
     """
     steps = config.scans[scan].reconstruction or config.reconstruction
-    if any(isinstance(step, FlatField) and step.air_columns is not None for step in steps):
+    if any(isinstance(step, Air) for step in steps):
         return 0.0
     return beside_cell(config, scan) - beside_flats(config, scan)
+
+
+def _known_phase(config: Config, scan: str, step: PhaseRetrieval) -> PhaseRetrieval:
+    """The step with energy and delta / beta, where beam and cell tell them."""
+    energy_kev, spectrum = step.energy_kev, spectrum_of(config, scan)
+    if energy_kev is None and spectrum is not None:
+        energy_kev = float(spectrum.energy_kev @ spectrum.photons / spectrum.photons.sum())
+    ratio, solid = step.delta_beta, config.cell.materials().get(Phase[step.material.upper()])
+    if ratio is None and energy_kev is not None:
+        if solid is None:
+            raise ValueError(
+                f"the step phase names {step.material}, which the cell does not have; describe it in cell, or give "
+                "delta_beta"
+            )
+        ratio = delta_beta(Material(step.material, solid.formula, solid.density_g_cm3), energy_kev)
+    if energy_kev is None or ratio is None:
+        raise ValueError("the step phase needs the beam; give source: {energy_kev: ...}, or {tube: ..., kv: ...}")
+    return step.model_copy(update={"energy_kev": energy_kev, "delta_beta": ratio})
 
 
 def known_chain(config: Config, scan: str, *, is_cone: bool = False) -> tuple[Step, ...]:
@@ -91,9 +110,13 @@ def known_chain(config: Config, scan: str, *, is_cone: bool = False) -> tuple[St
     Returns
     -------
     tuple of Step
-        A truncation step without diameter takes the cell's, and the casing's µ behind its own wall.
+        A truncation step without diameter takes the cell's, and the casing's µ behind its own wall; phase retrieval
+        without energy and delta / beta takes the beam's mean and the material's.
     """
-    chain = config.chain(scan, is_cone=is_cone)
+    chain = tuple(
+        _known_phase(config, scan, step) if isinstance(step, PhaseRetrieval) else step
+        for step in config.chain(scan, is_cone=is_cone)
+    )
     outer_mm, casing = config.cell.outer_diameter_mm, config.cell.materials().get(Phase.CASING)
     if outer_mm is None or casing is None or not any(isinstance(step, Truncation) for step in chain):
         return chain

@@ -33,7 +33,8 @@ def shares_of_rows(pair: RayPair, argon: Array, xenon: Array) -> tuple[tuple[Arr
     xp = array_namespace(argon, xenon)
     solid, gas, n = decomposed(argon, xenon, pair.model, wall_cm=pair.wall_cm, threads=pair.threads)
     gas = gas - np.float32(pair.beside_cm)
-    signs = xp.asarray(np.where(np.arange(pair.n_views) % 2, -1, 1).astype(np.float32))[:, None]
+    signs = np.where(np.arange(pair.n_views) % 2, -pair.noise_factor, pair.noise_factor).astype(np.float32)
+    signs = xp.asarray(signs)[:, None]
     return (reconstructed(pair, solid), reconstructed(pair, gas), reconstructed(pair, signs * (solid + gas))), n
 
 

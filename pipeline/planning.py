@@ -1,11 +1,12 @@
 """What a reconstruction will take: block sizes, memory, disk and time, from sizes alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..arrays.blocks import thread_count
 from ..arrays.gpu import LANES
 from .config import Compute
 from .selection import Selection
+from .steps import HalfAcquisition, Step
 
 MOST_VIEWS = 64
 SLAB_HEIGHTS = (32, 16, 8, 4)
@@ -63,7 +64,7 @@ class Cost:
     seconds: float
 
 
-def plan_blocks(selection: Selection, compute: Compute) -> Blocks:
+def plan_blocks(selection: Selection, compute: Compute, chain: tuple[Step, ...] = ()) -> Blocks:
     """Choose block sizes that fit the memory budget.
 
     Parameters
@@ -72,6 +73,8 @@ def plan_blocks(selection: Selection, compute: Compute) -> Blocks:
         The part of a scan that is run.
     compute : Compute
         Memory and threads.
+    chain : tuple of Step
+        Its steps: some take more memory, and one makes the view nearly twice as wide.
 
     Returns
     -------
@@ -80,12 +83,13 @@ def plan_blocks(selection: Selection, compute: Compute) -> Blocks:
         memory alone, so that a run may go on with another number of threads or workers.
     """
     cores = thread_count(compute.threads)
+    copies, wide = max((step.copies for step in chain), default=0), _widened(selection, chain)
     budget = 0.8 * compute.memory_gib * 2**30 - _fixed_bytes(selection)
-    slab = next((h for h in SLAB_HEIGHTS if _slab_bytes(selection, h) < budget), 2)
+    slab = next((h for h in SLAB_HEIGHTS if _slab_bytes(wide, h) < budget), 2)
     batch = MOST_VIEWS
-    while batch % 2 == 0 and 2 * _batch_bytes(selection, batch) > budget:
+    while batch % 2 == 0 and 2 * _batch_bytes(selection, batch, copies) > budget:
         batch //= 2
-    block_bytes = max(_slab_bytes(selection, slab), _batch_bytes(selection, batch))
+    block_bytes = max(_slab_bytes(wide, slab), _batch_bytes(selection, batch, copies))
     most = compute.workers or cores if compute.scheduler == "local" else max(min(2, cores), cores // 8)
     if compute.device == "gpu":
         most = max(most, LANES + 1)
@@ -97,17 +101,25 @@ _FRAME_COPIES = 6
 _FRAME_FIELDS = 8
 
 
+def _widened(selection: Selection, chain: tuple[Step, ...]) -> Selection:
+    """The selection with the columns that half views have once they are joined, at most."""
+    if not any(isinstance(step, HalfAcquisition) for step in chain):
+        return selection
+    first, last = selection.columns
+    return replace(selection, columns=(first, 2 * last - first))
+
+
 def _fixed_bytes(selection: Selection) -> int:
     """Flat, dark, dead pixels, floor and the mean transmission of the whole detector."""
     _, n_rows, n_cols = selection.shape
     return _FRAME_FIELDS * 4 * n_rows * n_cols
 
 
-def _batch_bytes(selection: Selection, batch: int) -> int:
+def _batch_bytes(selection: Selection, batch: int, copies: int) -> int:
     """Raw frames, transmission, what its repair takes, and line integrals of some views."""
     n_theta, n_rows, n_cols = selection.shape
     frames = min(batch + 2, n_theta)
-    return 4 * frames * n_rows * n_cols * (_FRAME_COPIES - 1 + selection.bin**2)
+    return 4 * frames * n_rows * n_cols * (_FRAME_COPIES + copies - 1 + selection.bin**2)
 
 
 def _slab_bytes(selection: Selection, slab: int) -> int:
@@ -118,7 +130,7 @@ def _slab_bytes(selection: Selection, slab: int) -> int:
     return int(slab * 4 * n_cols * (2 * n_theta + 2.2 * n_cols) + gridding)
 
 
-def pass_seconds(selection: Selection, compute: Compute) -> tuple[float, float]:
+def pass_seconds(selection: Selection, compute: Compute, chain: tuple[Step, ...] = ()) -> tuple[float, float]:
     """Estimate the time of the two passes.
 
     Parameters
@@ -127,6 +139,8 @@ def pass_seconds(selection: Selection, compute: Compute) -> tuple[float, float]:
         The part of a scan that is run.
     compute : Compute
         Memory and threads.
+    chain : tuple of Step
+        Its steps.
 
     Returns
     -------
@@ -134,15 +148,15 @@ def pass_seconds(selection: Selection, compute: Compute) -> tuple[float, float]:
         Seconds of the first pass and of the second.
     """
     n_theta, n_rows, n_cols = selection.shape
-    plan = plan_blocks(selection, compute)
-    samples, voxels = n_theta * n_rows * n_cols, n_rows * n_cols**2
+    plan = plan_blocks(selection, compute, chain)
+    samples, voxels = n_theta * n_rows * n_cols, n_rows * _widened(selection, chain).shape[2] ** 2
     share = 2 / (plan.at_once * plan.threads)
     first = samples * (SECONDS_PER_SAMPLE * share / 2 + 4 * (selection.bin**2 + 1) / BYTES_PER_SECOND)
     second = samples * (SECONDS_PER_SAMPLE * share / 2 + 4 / BYTES_PER_SECOND)
     return first, second + voxels * (SECONDS_PER_VOXEL * share + 4 / BYTES_PER_SECOND)
 
 
-def estimate(selection: Selection, compute: Compute) -> Cost:
+def estimate(selection: Selection, compute: Compute, chain: tuple[Step, ...] = ()) -> Cost:
     """Estimate what a scan takes.
 
     Parameters
@@ -151,6 +165,8 @@ def estimate(selection: Selection, compute: Compute) -> Cost:
         The part of a scan that is run.
     compute : Compute
         Memory and threads.
+    chain : tuple of Step
+        Its steps: some take more memory, and one makes the view nearly twice as wide.
 
     Returns
     -------
@@ -158,12 +174,13 @@ def estimate(selection: Selection, compute: Compute) -> Cost:
         Memory, disk and time.
     """
     n_theta, n_rows, n_cols = selection.shape
-    plan = plan_blocks(selection, compute)
-    samples, voxels = n_theta * n_rows * n_cols, n_rows * n_cols**2
+    plan, wide = plan_blocks(selection, compute, chain), _widened(selection, chain)
+    copies = max((step.copies for step in chain), default=0)
+    samples, voxels = n_theta * n_rows * n_cols, n_rows * wide.shape[2] ** 2
     return Cost(
         memory_bytes=_fixed_bytes(selection)
-        + plan.at_once * max(_batch_bytes(selection, plan.batch), _slab_bytes(selection, plan.slab)),
+        + plan.at_once * max(_batch_bytes(selection, plan.batch, copies), _slab_bytes(wide, plan.slab)),
         scratch_bytes=4 * samples,
         output_bytes=int(4 * voxels * 8 / 7),
-        seconds=sum(pass_seconds(selection, compute)),
+        seconds=sum(pass_seconds(selection, compute, chain)),
     )

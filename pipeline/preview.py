@@ -56,7 +56,9 @@ def preview_scan(config: Config, one: Opened, folder: Path) -> Path:
     job = Job(one.name, one.scan, selection, known_chain(config, one.name, is_cone=is_cone), folder, config.compute)
     check_job(job)
     fields = replace(
-        open_fields(one.scan, selection), hardening=hardening_map(config, one.name), jig=jig_integral(config, one.name)
+        open_fields(one.scan, selection, job.steps(Layout.PROJECTIONS)),
+        hardening=hardening_map(config, one.name),
+        jig=jig_integral(config, one.name),
     )
     size = plan_blocks(selection, config.compute).views
     steps = job.steps(Layout.PROJECTIONS)

@@ -1,7 +1,8 @@
 """An argon and a xenon scan whose rays are the same: the move between them undone on their sinograms."""
 
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -9,21 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..materials import Material, Phase
+from ..reconstruction.half_acquisition import half_turn, joined_columns
 from ..reconstruction.hardening import Linearisation, hardened
-from ..reconstruction.same_rays import needed_rows, on_angles, on_columns, on_rows
+from ..reconstruction.same_rays import Offsets, find_offsets, needed_rows, on_angles, on_columns, on_rows
 from ..reconstruction.two_gas import RayModel, ray_model, tube_wall_cm
 from ..scans.geometry import ConeBeam
 from ..segmentation.bore import Bore
 from ..segmentation.rigid import RigidMove
 from ..segmentation.surfaces import Surface
 from .beams import beside_cell, filling, scans_by_gas, source_spectrum
-from .chain import without_rings
+from .chain import joined
 from .config import Config
 from .engine import line_integrals
 from .job import Job, Reconstructed
 from .ledger import Ledger
 from .phase_map import Labelled, Unlabelled
-from .steps import Rings, Step
+from .steps import HalfAcquisition, Step
 from .store import ImageLayout
 
 Floats = NDArray[np.float32]
@@ -31,6 +33,15 @@ COPIES = 12
 """Copies of a pair of sinograms that a slab takes while it is worked on."""
 
 PATH_PER_UM = 1e-4
+FINE_ROWS = 16
+FINE_ROUNDS = 2
+FINE_STD_PX = 0.02
+"""Offsets of rays that are less well known than this are left out."""
+
+FINE_MOST_PX = 0.6
+"""Offsets above this are no leftover of the registration, but a fault."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -41,24 +52,48 @@ class Side:
     ----------
     integrals : zarr.Array
         (n_theta, n_rows, n_cols) corrected line integrals, dimensionless.
-    theta : (n_theta,) array
-        In rad.
-    centre_px : float
-        Column of the rotation axis, pixel-centre index.
+    raw_theta : (n_theta,) array
+        Angle of each projection, in rad.
+    raw_centre_px : float
+        Column of the rotation axis in them, pixel-centre index.
     steps : tuple of Step
         Its sinogram steps.
     hardening : Linearisation or None
         Map that the line integrals went through.
     beside : float
         Line integral of the gas beside the cell that was subtracted, dimensionless.
+    n_flats : int
+        Flats that were averaged; 0 where the scan holds line integrals.
     """
 
     integrals: Any
-    theta: NDArray[np.float64]
-    centre_px: float
+    raw_theta: NDArray[np.float64]
+    raw_centre_px: float
     steps: tuple[Step, ...]
     hardening: Linearisation | None
     beside: float
+    n_flats: int = 0
+
+    @property
+    def _is_half(self) -> bool:
+        return any(isinstance(step, HalfAcquisition) for step in self.steps)
+
+    @cached_property
+    def theta(self) -> NDArray[np.float64]:
+        """Angles of the sinograms, in rad."""
+        return half_turn(self.raw_theta) if self._is_half else self.raw_theta
+
+    @property
+    def n_cols(self) -> int:
+        """Columns of the sinograms."""
+        n_cols = int(self.integrals.shape[2])
+        return joined_columns(n_cols, self.raw_centre_px)[0] if self._is_half else n_cols
+
+    @property
+    def centre_px(self) -> float:
+        """Column of the rotation axis in the sinograms, pixel-centre index."""
+        n_cols = int(self.integrals.shape[2])
+        return joined_columns(n_cols, self.raw_centre_px)[1] if self._is_half else self.raw_centre_px
 
     def rows(self, first: int, stop: int) -> Floats:
         """Return sinograms as the tube gives them, without stripes.
@@ -74,9 +109,7 @@ class Side:
             Line integrals of cell and gas, dimensionless.
         """
         sinograms = np.ascontiguousarray(np.swapaxes(np.asarray(self.integrals[:, first:stop]), 0, 1))
-        for step in self.steps:
-            if isinstance(step, Rings):
-                sinograms = without_rings(sinograms, step)
+        sinograms, _, _ = joined(sinograms, self.raw_theta, self.steps, centre_px=self.raw_centre_px)
         if self.hardening is not None:
             sinograms = hardened(sinograms, self.hardening)
         return sinograms + np.float32(self.beside)
@@ -110,6 +143,10 @@ class RayPair:
         Threads to use.
     device : {"auto", "cpu", "gpu"}
         Where slabs are worked on.
+    fine : Offsets
+        What the rays of both scans showed to be left of the move and of the axes.
+    noise_factor : float
+        Noise of the shares over what two half-scans of alternate views show, which share their flats; dimensionless.
     """
 
     argon: Side
@@ -124,6 +161,8 @@ class RayPair:
     budget_bytes: float
     threads: int
     device: str = "cpu"
+    fine: Offsets = field(default_factory=Offsets)
+    noise_factor: float = 1.0
 
     @property
     def n_views(self) -> int:
@@ -201,7 +240,7 @@ class RayPair:
         argon = on_rows(argon, np.arange(first, stop, dtype=np.float64) + row_px - low)
         argon = on_angles(argon, self.argon.theta, wanted, centre_px=self.argon.centre_px)
         argon = _as_wide(argon, self.layout.shape[2])
-        argon = on_columns(argon, self.argon.centre_px - self.xenon.centre_px + column_px)
+        argon = on_columns(argon, self.argon.centre_px - self.xenon.centre_px + column_px + self.fine.at(theta))
         return argon, self.xenon.rows(first, stop)
 
     @property
@@ -223,6 +262,77 @@ class RayPair:
         fine = tube_wall_cm(4 * n_cols, centre_px=2 * n_cols - 0.5, pixel_um=voxel_um / 2, **radii)
         places = np.arange(n_cols) - centres[:, None]
         return np.interp(2 * places + 2 * n_cols - 0.5, np.arange(4 * n_cols), fine).astype(np.float32)
+
+
+def refined(pair: RayPair, *, wanted: bool = True) -> RayPair:
+    """Bring the rays of both scans closer together than the volumes could be.
+
+    Axes that were found a few hundredths of a pixel off shift the projections of half a turn in a way that no rigid
+    move of a volume undoes, and at the electrolyte's edge such a shift is gas that is not there.
+
+    Parameters
+    ----------
+    pair : RayPair
+        In register as far as the volumes are.
+    wanted : bool
+        False leaves the rays where they are, and looks at their noise alone.
+
+    Returns
+    -------
+    RayPair
+        With what was found added; the same where the rays have no edges to tell it from, or too much is left.
+    """
+    rows = np.flatnonzero(pair.is_electrolyte(np.arange(pair.layout.shape[0])))
+    if rows.size == 0:
+        return pair
+    height = min(FINE_ROWS, pair.rows_at_once, rows.size)
+    first = int(rows[rows.size // 2]) - height // 2
+    argon, xenon = pair.sinograms(first, first + height)
+    pair = replace(pair, noise_factor=flats_noise(pair, argon, xenon))
+    if not wanted:
+        return pair
+    fine = pair
+    for _ in range(FINE_ROUNDS):
+        argon, xenon = fine.sinograms(first, first + height)
+        more = find_offsets(xenon, argon, pair.xenon.theta)
+        now = fine.fine
+        total = Offsets(now.constant_px + more.constant_px, now.x_px + more.x_px, now.y_px + more.y_px, more.std_px)
+        if more.std_px > FINE_STD_PX:
+            return pair
+        fine = replace(fine, fine=total)
+    if np.abs(fine.fine.at(pair.xenon.theta)).max() > FINE_MOST_PX:
+        log.warning(
+            "the rays of both scans lie up to %.2f px apart after registration; look at both centres",
+            float(np.abs(fine.fine.at(pair.xenon.theta)).max()),
+        )
+        return pair
+    return fine
+
+
+def flats_noise(pair: RayPair, argon: Floats, xenon: Floats) -> float:
+    """Return the noise of the shares over what half-scans show: they share their flats, whose noise is in every view.
+
+    A ray's noise falls with the number of views and grows with its depth; that of its pixel's flat does neither.
+
+    Parameters
+    ----------
+    pair : RayPair
+        The scans.
+    argon, xenon : (n_rows, n_theta, n_cols) array of float32
+        Line integrals of some rows of the electrolyte, dimensionless.
+
+    Returns
+    -------
+    float
+        Dimensionless, 1 or more.
+    """
+    inside = slice(argon.shape[2] // 3, 2 * argon.shape[2] // 3)
+    ratios = [
+        side.integrals.shape[0] / (side.n_flats * float(np.exp(np.clip(values[..., inside], 0, 12)).mean()))
+        for side, values in ((pair.argon, argon), (pair.xenon, xenon))
+        if side.n_flats
+    ]
+    return float(np.sqrt(1 + np.mean(ratios))) if ratios else 1.0
 
 
 def _as_wide(sinograms: Floats, n_cols: int) -> Floats:
@@ -303,7 +413,7 @@ def pair_of(
     sides = {gas: _side(config, job, mark, volumes[job.name], ledger) for gas, (job, mark) in jobs.items()}
     job, layout = jobs["xenon"][0], volumes[jobs["xenon"][0].name].layout
     found, bore = labelled.aligned.registration, labelled.thresholds.bore
-    move = RigidMove() if found is None else about_axis(found.move, layout, sides["argon"].integrals.shape[2])
+    move = RigidMove() if found is None else about_axis(found.move, layout, sides["argon"].n_cols)
     move.on_projections(sides["xenon"].theta)
     entry = config.scans[job.name]
     outer_mm = config.cell.outer_diameter_mm
@@ -357,6 +467,7 @@ def _side(config: Config, job: Job, mark: str, volume: Reconstructed, ledger: Le
         job.chain,
         job.hardening,
         beside_cell(config, job.name),
+        0 if job.scan.flats is None else job.scan.flats.shape[0],
     )
 
 

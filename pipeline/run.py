@@ -28,6 +28,7 @@ from .report import write_report
 from .results import build_results
 from .run_events import announced, run_stages
 from .selection import Selection
+from .steps import Step
 from .stopwatch import step_seconds
 from .store import write_text
 from .two_gas import TwoGas, decompose_scans, two_gas_summary
@@ -104,7 +105,7 @@ def run_config(
     for one in opened:
         if one.scan is not None and one.selection is not None:
             check_job(_job(config, one, folder, lambda stage, done, total: None))
-            check_memory(config, one.selection)
+            check_memory(config, one.selection, config.chain(one.name))
     check_owner(config, config_path, folder, update=update)
     state = folder / STATE
     with locked(state), _logged(state / "run.log"), open_workers(config.compute) as workers:
@@ -114,7 +115,7 @@ def run_config(
             return _finish(run, opened)
 
 
-def check_memory(config: Config, selection: Selection) -> None:
+def check_memory(config: Config, selection: Selection, chain: tuple[Step, ...] = ()) -> None:
     """Refuse a scan that cannot be worked on within the memory budget, as `check` does.
 
     Parameters
@@ -123,13 +124,15 @@ def check_memory(config: Config, selection: Selection) -> None:
         Gives the budget.
     selection : Selection
         The part of the scan that is run.
+    chain : tuple of Step
+        Its steps.
 
     Raises
     ------
     ValueError
         If even the smallest blocks do not fit.
     """
-    needed_gib = estimate(selection, config.compute).memory_bytes / 2**30
+    needed_gib = estimate(selection, config.compute, chain).memory_bytes / 2**30
     if needed_gib > config.compute.memory_gib:
         raise ValueError(
             f"the run needs {needed_gib:.2f} GiB, more than memory_gib of {config.compute.memory_gib:g}; raise it, or "

@@ -163,11 +163,12 @@ class ProjectionTask:
         self, frames: NDArray[np.float32], known: Fields, *, first_view: int, halo: tuple[int, int]
     ) -> Corrected:
         """Correct frames on the device, with flats and darks beside them."""
-        images = () if known.flats is None else (known.flats, known.dark, known.dead, known.floor)
+        names = ("flats", "dark", "dead", "floor", "beam", "modes") if known.flats is not None else ()
+        names = tuple(name for name in names if getattr(known, name) is not None)
+        images = tuple(getattr(known, name) for name in names)
 
         def _work(there: Array, *moved: Array) -> Corrected:
-            names = ("flats", "dark", "dead", "floor")
-            beside = replace(known, **dict(zip(names, moved, strict=False)))
+            beside = replace(known, **dict(zip(names, moved, strict=True)))
             return correct_block(there, beside, self.steps, first_view=first_view, halo=halo)
 
         needs = FRAME_COPIES * frames.nbytes + sum(image.nbytes for image in images)

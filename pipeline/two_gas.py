@@ -28,7 +28,7 @@ from .job import Advance, Job, Reconstructed
 from .ledger import Ledger, fingerprint
 from .pair_shares import shares_of_rows
 from .phase_map import Labelled, Unlabelled
-from .ray_pairs import COPIES, RayPair, cannot_pair, pair_of
+from .ray_pairs import COPIES, RayPair, cannot_pair, pair_of, refined
 from .store import ImageLayout, create_image, open_level, publish, write_slab
 
 log = logging.getLogger(__name__)
@@ -192,7 +192,9 @@ def decompose_scans(
             return done
         try:
             pair = pair_of(config, {gas: jobs[name] for gas, name in scans.items()}, volumes, labelled, ledger)
-            return _written(config, pair, image, ledger, mark, advance)
+            return _written(
+                config, refined(pair, wanted=config.registration.method == "auto"), image, ledger, mark, advance
+            )
         except ValueError as error:
             reason = str(error)
             if config.two_gas.decompose == "auto":

@@ -69,6 +69,45 @@ def find_offset_centre(projections: Array, theta: ArrayLike, *, search_px: tuple
     return overlap_centre(views, low, high, agreement_px(n_columns))
 
 
+def joined_columns(n_cols: int, centre_px: float) -> tuple[int, float]:
+    """Return how wide joined views are, and where their axis lies.
+
+    Parameters
+    ----------
+    n_cols : int
+        Columns of the detector.
+    centre_px : float
+        Column of the rotation axis, as a pixel-centre index.
+
+    Returns
+    -------
+    n_wide : int
+        Columns of the joined views.
+    centre_px : float
+        Column of the axis in them.
+    """
+    whole = math.floor(2 * centre_px - (n_cols - 1))
+    start = min(0, whole + 1)  # one column at the end of the mirrored view is lost to interpolation
+    return max(n_cols, whole + n_cols) - start, centre_px - start
+
+
+def half_turn(theta: ArrayLike) -> NDArray[np.float64]:
+    """Return the angles that joined views have.
+
+    Parameters
+    ----------
+    theta : (n_theta,) array
+        Angles of a full turn in rad, in any order.
+
+    Returns
+    -------
+    (n_half,) array of float64
+        Angles of its first half, rising, in rad.
+    """
+    turn = _full_turn(np.asarray(theta, dtype=np.float64))[1]
+    return turn[turn < turn[0] + np.pi - 1e-9]
+
+
 def join_half_turns(sinograms: Array, theta: ArrayLike, *, centre_px: float) -> FullSinograms:
     """Join every view of the first half turn with the mirrored view half a turn later.
 
@@ -109,9 +148,9 @@ def join_half_turns(sinograms: Array, theta: ArrayLike, *, centre_px: float) -> 
     lag = 2 * centre_px - (n_columns - 1)  # from the mirrored view's first column to the own view's
     whole = math.floor(lag)
     mirrored = shift_projections(opposite[:, :, ::-1], np.tile([0.0, lag - whole], (n_rows, 1)))
-    start = min(0, whole + 1)  # one column at the end of the mirrored view is lost to interpolation
-    stop = max(n_columns, whole + n_columns)
-    wide = stop - start
+    wide, wide_centre_px = joined_columns(n_columns, centre_px)
+    start = round(centre_px - wide_centre_px)
+    stop = start + wide
     shared = (max(lag, 0.0), n_columns - 1 + min(lag, 0.0))
     across = np.clip((np.arange(start, stop) - shared[0]) / max(shared[1] - shared[0], 1e-6), 0, 1)
     fade = np.cos(np.pi / 2 * across) ** 2 if lag >= 0 else np.sin(np.pi / 2 * across) ** 2
@@ -120,7 +159,7 @@ def join_half_turns(sinograms: Array, theta: ArrayLike, *, centre_px: float) -> 
     joined[:, :, -start : -start + n_columns] += own_weight[-start : -start + n_columns] * own
     place = slice(max(whole, start) - start, whole + n_columns - start)
     joined[:, :, place] += (1 - own_weight[place]) * mirrored[:, :, max(start - whole, 0) :]
-    return FullSinograms(joined, turn[first], centre_px - start)
+    return FullSinograms(joined, turn[first], wide_centre_px)
 
 
 def _full_turn(theta: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

@@ -1,6 +1,7 @@
 """The sinograms of one scan on the rays of another one, between which the object moved."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +10,8 @@ from scipy import ndimage
 NEGLIGIBLE_PX = 0.02
 """A move below this everywhere is left out: interpolation would cost more than it mends."""
 
-ROW_MARGIN = 8
-"""Rows on either side that a cubic spline along the rows feels."""
+MARGIN = 8
+"""Rows, or views, on either side that a cubic spline along them feels."""
 
 Floats = NDArray[np.float32]
 
@@ -34,8 +35,8 @@ def needed_rows(first: int, stop: int, row_px: float, n_rows: int) -> tuple[int,
     """
     if abs(row_px) < NEGLIGIBLE_PX:
         return min(first, n_rows - 1), min(stop, n_rows)
-    low = int(np.clip(math.floor(first + row_px) - ROW_MARGIN, 0, n_rows - 1))
-    return low, int(np.clip(math.ceil(stop + row_px) + ROW_MARGIN, low + 1, n_rows))
+    low = int(np.clip(math.floor(first + row_px) - MARGIN, 0, n_rows - 1))
+    return low, int(np.clip(math.ceil(stop + row_px) + MARGIN, low + 1, n_rows))
 
 
 def on_rows(sinograms: Floats, places: NDArray[np.float64]) -> Floats:
@@ -96,7 +97,7 @@ def on_columns(sinograms: Floats, offset_px: NDArray[np.float64]) -> Floats:
 def on_angles(
     sinograms: Floats, theta: NDArray[np.float64], wanted: NDArray[np.float64], *, centre_px: float
 ) -> Floats:
-    """Interpolate sinograms between views, by cubic convolution [1]_.
+    """Interpolate sinograms between views, by cubic splines.
 
     Views of half a turn go on mirrored about the axis, those of a full turn from its start.
 
@@ -120,17 +121,13 @@ def on_angles(
     ------
     ValueError
         If the views are not evenly spaced.
-
-    References
-    ----------
-    .. [1] Keys, IEEE Trans. Acoust. Speech Signal Process. 29 (1981) 1153.
     """
     n_theta, n_cols = len(theta), sinograms.shape[2]
     reach = max(centre_px, n_cols - 1 - centre_px)
     if len(wanted) == n_theta and np.abs(theta - wanted).max() * reach < NEGLIGIBLE_PX:
         return sinograms
     step = (theta[-1] - theta[0]) / max(n_theta - 1, 1)
-    if n_theta < 4 or np.abs(np.diff(theta) - step).max() > 1e-3 * abs(step):
+    if n_theta < MARGIN or np.abs(np.diff(theta) - step).max() > 1e-3 * abs(step):
         raise ValueError(
             f"the {n_theta} angles of the scan that has turned are not evenly spaced, so that it cannot be turned back "
             "before the decomposition; set two_gas: {decompose: off}, or scan at even steps"
@@ -138,34 +135,98 @@ def on_angles(
     place = (wanted - theta[0]) / step
     turn = abs(step) * n_theta
     full, half = (abs(turn - span) < 1.5 * abs(step) for span in (2 * np.pi, np.pi))
-    mirrored = None
+    ends = sinograms
     if half:
-        mirrored = on_columns(sinograms[:, :, ::-1], np.full(n_theta, n_cols - 1 - 2 * centre_px))
-    if not (full or half):
-        place = np.clip(place, 0, n_theta - 1)
-    whole = np.floor(place).astype(int)
-    weights = _convolution_weights(place - whole)
-    result = np.zeros((len(sinograms), len(wanted), n_cols), np.float32)
-    for tap in range(4):
-        index = whole + tap - 1
-        if not (full or half):
-            index = np.clip(index, 0, n_theta - 1)
-        turns, inside = np.divmod(index, n_theta)
-        views = sinograms[:, inside]
-        if mirrored is not None:
-            odd = turns % 2 == 1
-            views[:, odd] = mirrored[:, inside[odd]]
-        result += weights[tap].astype(np.float32)[:, None] * views
-    return result
+        ends = on_columns(sinograms[:, :, ::-1], np.full(n_theta, n_cols - 1 - 2 * centre_px))
+    wraps = full or half
+    if wraps:
+        sinograms = np.concatenate([ends[:, -MARGIN:], sinograms, ends[:, :MARGIN]], axis=1)
+        turned = np.floor(place / n_theta) % 2 == 1
+        place = place % n_theta + MARGIN
+    index, weights = _taps(np.clip(place, 0, sinograms.shape[1] - 1), sinograms.shape[1])
+    coefficients = ndimage.spline_filter1d(sinograms, order=3, axis=1, output=np.float32, mode="mirror")
+    result = sum(weights[tap][:, None] * coefficients[:, index[tap]] for tap in range(4))
+    if half and turned.any():
+        result[:, turned] = on_columns(
+            np.ascontiguousarray(result[:, turned, ::-1]), np.full(int(turned.sum()), n_cols - 1 - 2 * centre_px)
+        )
+    return np.asarray(result, np.float32)
 
 
-def _convolution_weights(t: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    return [
-        ((-0.5 * t + 1) * t - 0.5) * t,
-        (1.5 * t - 2.5) * t * t + 1,
-        ((-1.5 * t + 2) * t + 0.5) * t,
-        (0.5 * t - 0.5) * t * t,
-    ]
+@dataclass(frozen=True)
+class Offsets:
+    """How far the columns of a second scan still lie beside those of a first one: c + x cos(theta) + y sin(theta).
+
+    Parameters
+    ----------
+    constant_px, x_px, y_px : float
+        c, x and y in pixels; c is an error of the axes, x and y one of the move.
+    std_px : float
+        Standard deviation of c, in pixels, from the views' own scatter.
+    """
+
+    constant_px: float = 0.0
+    x_px: float = 0.0
+    y_px: float = 0.0
+    std_px: float = math.inf
+
+    def at(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the offset of each view.
+
+        Parameters
+        ----------
+        theta : (n_theta,) array
+            Angles of the first scan, in rad.
+
+        Returns
+        -------
+        (n_theta,) array
+            In pixels.
+        """
+        return self.constant_px + self.x_px * np.cos(theta) + self.y_px * np.sin(theta)
+
+
+def find_offsets(first: Floats, second: Floats, theta: NDArray[np.float64]) -> Offsets:
+    """Find the small offsets between sinograms that ought to lie on the same rays, from the slopes of the second.
+
+    In each view the difference of the scans is fitted by a constant, a share of the line integral (another gas, another
+    hardening) and a share of its slope along the columns, which is the offset [1]_; rays are weighted with their
+    transmission. Over the views the offsets follow a sinusoid and a constant.
+
+    Parameters
+    ----------
+    first, second : (n_rows, n_theta, n_cols) array of float32
+        Line integrals, dimensionless.
+    theta : (n_theta,) array
+        Angles of the first scan, in rad.
+
+    Returns
+    -------
+    Offsets
+        What is in column j of the first scan lies in column j + offset of the second.
+
+    References
+    ----------
+    .. [1] Lucas & Kanade, Proc. IJCAI (1981) 674-679.
+    """
+    values = second[:, :, 1:-1].astype(np.float64)
+    slope = 0.5 * (second[:, :, 2:] - second[:, :, :-2]).astype(np.float64)
+    miss = first[:, :, 1:-1] - values
+    weight = np.exp(-np.clip(values, 0, None))
+    basis = [np.ones_like(values), values, slope]
+    normal = np.array([[(weight * a * b).sum(axis=(0, 2)) for a in basis] for b in basis]).transpose(2, 0, 1)
+    right = np.array([(weight * a * miss).sum(axis=(0, 2)) for a in basis]).T
+    if not normal[:, 2, 2].max() > 0:
+        return Offsets()
+    normal += 1e-9 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(3)
+    offsets = np.linalg.solve(normal, right[:, :, None])[:, 2, 0]
+    strength = normal[:, 2, 2]
+    design = np.stack([np.ones_like(theta), np.cos(theta), np.sin(theta)], axis=1)
+    square = design.T @ (strength[:, None] * design)
+    found = np.linalg.solve(square + 1e-12 * np.trace(square) * np.eye(3), design.T @ (strength * offsets))
+    scatter = np.average((offsets - design @ found) ** 2, weights=strength) * strength.mean()
+    std = math.sqrt(max(float(np.linalg.inv(square + 1e-12 * np.trace(square) * np.eye(3))[0, 0] * scatter), 0.0))
+    return Offsets(float(found[0]), float(found[1]), float(found[2]), std)
 
 
 def _taps(place: NDArray[np.float64], n: int) -> tuple[list[NDArray[np.intp]], list[NDArray[np.float32]]]:

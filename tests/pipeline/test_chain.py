@@ -11,6 +11,7 @@ from xelith.pipeline.known_steps import hardening_map, known_chain
 from xelith.pipeline.selection import select
 from xelith.pipeline.steps import (
     DEFAULT_CHAIN,
+    Air,
     FlatField,
     FourierFbp,
     GlareFloor,
@@ -40,7 +41,7 @@ FLAT_FIELD = (FlatField(),)
 
 def corrected(scan, steps=FLAT_FIELD, **kwargs):
     chosen = select(scan.shape, Region())
-    fields = open_fields(scan, chosen)
+    fields = open_fields(scan, chosen, steps)
     return correct_block(chosen.read(scan.projections, 0, SHAPE[0]), fields, steps, first_view=0, **kwargs)
 
 
@@ -76,7 +77,7 @@ def test_air_columns_take_the_beam_out():
     beam = np.linspace(0.8, 1.2, SHAPE[0])[:, None, None]
     light = np.full(SHAPE, 0.5) * beam
     light[:, :, :3] = beam
-    done = corrected(scan_of(light), (FlatField(air_columns=(0, 3)),))
+    done = corrected(scan_of(light), (FlatField(), Air(columns=((0, 3),))))
     np.testing.assert_allclose(done.integrals[:, :, 3:], -np.log(0.5), atol=1e-4)  # float32
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xelith.reconstruction.same_rays import ROW_MARGIN, needed_rows, on_angles, on_columns, on_rows
+from xelith.reconstruction.same_rays import MARGIN, find_offsets, needed_rows, on_angles, on_columns, on_rows
 
 N_COLS, SIGMA_PX = 90, 3.0
 BLOBS = [(1.0, 12.0, -6.0), (0.6, -9.0, 15.0)]  # weight, x and y in pixels from the axis
@@ -31,15 +31,15 @@ def test_a_turned_and_shifted_object_is_seen_on_the_same_rays(range_deg, turn_de
     back = on_angles(second, theta, wanted, centre_px=centres[1])
     offset = centres[1] - centres[0] + shift[0] * np.cos(wanted) + shift[1] * np.sin(wanted)
     back = on_columns(back, offset)
-    # cubic splines and convolution of blobs 3 px wide, of height 1
-    np.testing.assert_allclose(back[0][:, 5:-5], first[:, 5:-5], atol=2e-3)
+    # cubic splines of blobs 3 px wide, of height 1
+    np.testing.assert_allclose(back[0][:, 5:-5], first[:, 5:-5], atol=3e-4)
 
 
 def test_rows_are_moved():
     rows = np.arange(40.0)
     blob = np.exp(-((rows - 20) ** 2) / 18)[:, None, None] * np.ones((1, 3, 4))
     low, high = needed_rows(12, 20, 0.4, 40)
-    assert (low, high) == (12 - ROW_MARGIN, 21 + ROW_MARGIN)
+    assert (low, high) == (12 - MARGIN, 21 + MARGIN)
     found = on_rows(blob[low:high].astype(np.float32), np.arange(12, 20) + 0.4 - low)
     expected = np.exp(-((np.arange(12, 20) + 0.4 - 20) ** 2) / 18)
     np.testing.assert_allclose(found[:, 0, 0], expected, atol=1e-4)  # a cubic spline of a blob 3 rows wide
@@ -63,3 +63,17 @@ def test_angles_without_order_are_refused():
     theta = np.array([0.0, 0.3, 0.2, 0.9, 1.4])
     with pytest.raises(ValueError, match="not evenly spaced"):
         on_angles(np.zeros((1, 5, 40), np.float32), theta, theta + 0.1, centre_px=20)
+
+
+def test_offsets_of_hundredths_of_a_pixel_are_found_beside_another_gas_and_noise():
+    theta = np.pi * np.arange(120) / 120
+    first = 1.05 * projected(theta, 44.3) + 0.02
+    second = projected(theta, 44.3 + 0.07, shift=(-0.05, 0.12))
+    rng = np.random.default_rng(2)
+    pair = [np.array([image + rng.normal(0, 0.01, image.shape) for _ in range(6)]) for image in (first, second)]
+    found = find_offsets(*pair, theta)
+    expected = [0.07, -0.05, 0.12]
+    assert found.std_px < 0.01
+    np.testing.assert_allclose([found.constant_px, found.x_px, found.y_px], expected, atol=5 * found.std_px)
+    np.testing.assert_allclose(found.at(theta[:1]), found.constant_px + found.x_px)
+    assert find_offsets(np.zeros((1, 9, 8)), np.zeros((1, 9, 8)), theta[:9]).std_px == np.inf
