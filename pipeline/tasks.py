@@ -163,8 +163,8 @@ class ProjectionTask:
         self, frames: NDArray[np.float32], known: Fields, *, first_view: int, halo: tuple[int, int]
     ) -> Corrected:
         """Correct frames on the device, with flats and darks beside them."""
-        names = ("flats", "dark", "dead", "floor", "beam", "modes") if known.flats is not None else ()
-        names = tuple(name for name in names if getattr(known, name) is not None)
+        possible = ("flats", "dark", "dead", "floor", "beam", "modes") if known.flats is not None else ()
+        names = tuple(name for name in possible if getattr(known, name) is not None)
         images = tuple(getattr(known, name) for name in names)
 
         def _work(there: Array, *moved: Array) -> Corrected:
