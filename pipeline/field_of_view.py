@@ -10,7 +10,7 @@ from ..scans.geometry import ConeBeam
 from .axis import Axis
 from .chain import extended
 from .job import Job
-from .steps import Truncation
+from .steps import HalfAcquisition, Truncation
 from .store import ImageLayout
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,8 @@ def is_biased(job: Job, integrals: Any, layout: ImageLayout, centre: Axis) -> bo
     sides, strongest = [float(mean[:3].mean()), float(mean[-3:].mean())], float(mean.max())
     off = centre.centre_px - (mean.size - 1) / 2
     is_cone = isinstance(job.scan.geometry, ConeBeam)
-    if is_cone and abs(off) > SHIFTED * mean.size:
+    is_half = any(isinstance(step, HalfAcquisition) for step in job.chain)
+    if is_half or (is_cone and abs(off) > SHIFTED * mean.size):
         sides = sides[:1] if off > 0 else sides[1:]  # a detector shifted on purpose cuts the object on one side
     edge = max(sides)
     if edge <= CUT_LEVEL * strongest:

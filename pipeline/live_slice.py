@@ -164,8 +164,8 @@ def read_slice(config: Config, name: str, row: int) -> LiveSlice:
     job = Job(name, scan, selection, chain, config.scans[name].path or opened.source, config.compute)
     check_job(job)
     jig = jig_integral(config, name)
-    fields = replace(open_fields(scan, selection), hardening=hardening_map(config, name), jig=jig)
     first, parts = job.steps(Layout.PROJECTIONS), []
+    fields = replace(open_fields(scan, selection, first), hardening=hardening_map(config, name), jig=jig)
     size = plan_blocks(selection, config.compute).views
     for start in range(0, selection.shape[0], size):
         frames = selection.read(scan.projections, start, min(start + size, selection.shape[0]))
