@@ -62,10 +62,11 @@ def plan_table(found: Plan) -> "Table":
             "" if share is None else f"{100 * share:.2g} %",
             "" if noise is None else f"{noise:.2g}",
         )
-    lines = []
-    if found.lithium_std is not None:
+    lines: list[str] = []
+    for average in found.averages:
         lines.append(
-            f"lithium fraction: std {found.lithium_std:.2f} per voxel; average {found.voxels_to_average} voxels"
+            f"{average.what}: std {average.std_per_voxel:.2g} per voxel; average {average.voxels} voxels, a cube of "
+            f"{average.edge_um:.0f} µm"
         )
     if found.hours is not None:
         lines.append(f"time of all scans: {found.hours:.1f} h")

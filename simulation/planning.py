@@ -7,20 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..materials import MATERIALS, Gas, Material, Phase, Spectrum, effective_mu_per_cm, monochromatic
+from ..materials import MATERIALS, Gas, Material, Phase, Spectrum, effective_mu_per_cm
 from .acquisition import Acquisition
+from .advice import label, transmission_of, warnings_of
 from .design import CellDesign
 
 CM_PER_UM = 1e-4
-
-JIG_LIMIT_ATM = 8.0
-"""Highest pressure of Kodama's jig."""
-
-ALIKE = 0.3
-"""Two phases look alike if their µ differ by less than this share of the larger."""
-
-STARVED = 0.01
-"""Below this transmission an additive floor and read-out noise rule the signal."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +38,28 @@ class Contrast:
 
 
 @dataclass(frozen=True)
+class Average:
+    """How many voxels must be averaged for the error that is aimed at.
+
+    Parameters
+    ----------
+    what : str
+        What is measured, and where.
+    std_per_voxel : float
+        Standard deviation of the share in one voxel, dimensionless.
+    voxels : int
+        Voxels to average, noise taken as independent.
+    edge_um : float
+        Edge of a cube of so many voxels, in µm.
+    """
+
+    what: str
+    std_per_voxel: float
+    voxels: int
+    edge_um: float
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a scan of a cell will give.
 
@@ -62,6 +76,8 @@ class Plan:
         gases.
     voxels_to_average : int or None
         Voxels to average for the error asked for, noise taken as independent; None likewise.
+    averages : tuple of Average
+        The same for every share that these scans can measure.
     hours : float or None
         Time of all scans; None where the flux is not known.
     warnings : tuple of str
@@ -73,6 +89,7 @@ class Plan:
     noise_per_cm: Mapping[str, float]
     lithium_std: float | None
     voxels_to_average: int | None
+    averages: tuple[Average, ...]
     hours: float | None
     warnings: tuple[str, ...]
 
@@ -127,18 +144,21 @@ def plan(
     spectrum, solids = acquisition.spectrum, _solids(design)
     behind = _behind_electrolyte(design, spectrum)
     contrasts = [_contrast(solid.name, solid.phase, solid, spectrum, behind) for solid in solids]
-    contrasts += [_contrast(_label(gas), Phase.VOID, gas, spectrum, behind) for gas in gases]
-    transmission = {solid.name: _transmission(design, solid, spectrum) for solid in solids}
+    contrasts += [_contrast(label(gas), Phase.VOID, gas, spectrum, behind) for gas in gases]
+    transmission = {solid.name: transmission_of(design, solid, spectrum) for solid in solids}
     noise = {name: noise_per_cm(acquisition, share) for name, share in transmission.items()}
-    std = _lithium_std(gases, spectrum, noise["lithium"])
+    contrast = _gas_contrast(gases, spectrum)
+    std = None if contrast is None else float(np.sqrt(2) * noise["lithium"] / contrast)
+    stds = _stds(design, gases, spectrum, noise)
     return Plan(
         contrasts=tuple(contrasts),
         transmission=transmission,
         noise_per_cm=noise,
         lithium_std=std,
-        voxels_to_average=None if std is None else max(1, int(np.ceil((std / error) ** 2))),
+        voxels_to_average=None if std is None else _voxels(std, error),
+        averages=tuple(_average(what, value, error, acquisition) for what, value in stds.items()),
         hours=None if photons_per_s is None else _hours(acquisition, len(gases), photons_per_s),
-        warnings=tuple(_warnings(design, gases, spectrum, transmission)),
+        warnings=tuple(warnings_of(design, gases, acquisition, transmission)),
     )
 
 
@@ -166,7 +186,7 @@ def mu_curves(
     .. [1] Kodama et al., Journal of Power Sources Advances 26 (2024) 100142.
     """
     curves = {solid.name: solid.mu_per_cm(energy_kev) for solid in _solids(design)}
-    return curves | {_label(gas): gas.mu_per_cm(energy_kev) for gas in gases}
+    return curves | {label(gas): gas.mu_per_cm(energy_kev) for gas in gases}
 
 
 def noise_per_cm(acquisition: Acquisition, transmission: float) -> float:
@@ -200,10 +220,6 @@ def _solids(design: CellDesign) -> list[Material]:
     return [MATERIALS[name] for name in names]
 
 
-def _label(gas: Gas) -> str:
-    return gas.name if gas.formula == "" else f"{gas.name} {gas.pressure_atm:g} atm"
-
-
 def _behind_electrolyte(design: CellDesign, spectrum: Spectrum) -> Spectrum:
     """Return the beam behind the mean chord of the electrolyte."""
     chord_cm = np.pi / 4 * design.bore.inner_diameter_um * CM_PER_UM
@@ -221,86 +237,37 @@ def _contrast(
     )
 
 
-def _transmission(design: CellDesign, solid: Material, spectrum: Spectrum) -> float:
-    """Return what is left of the beam through the middle of a slice of one solid, walls included."""
-    bore_cm = design.bore.inner_diameter_um * CM_PER_UM
-    walls_cm = 2 * sum(design.bore.walls_um[::2]) * CM_PER_UM
-    depth = MATERIALS[design.bore.casing].mu_per_cm(spectrum.energy_kev) * walls_cm
-    if solid.phase is not Phase.CASING:
-        depth = depth + solid.mu_per_cm(spectrum.energy_kev) * bore_cm
-    return float(np.exp(-depth) @ spectrum.photons)
-
-
-def _lithium_std(gases: Sequence[Gas], spectrum: Spectrum, noise: float) -> float | None:
-    """Return the error of the two-gas lithium fraction of a voxel: that of the gas fraction, which rules it."""
+def _gas_contrast(gases: Sequence[Gas], spectrum: Spectrum) -> float | None:
+    """Return the difference of µ between the densest and the thinnest gas in cm^-1; None without two."""
     mu = sorted(float(effective_mu_per_cm(gas, spectrum)) for gas in gases)
-    if len(mu) < 2 or mu[-1] == mu[0]:
-        return None
-    return float(np.sqrt(2) * noise / (mu[-1] - mu[0]))
+    return mu[-1] - mu[0] if len(mu) > 1 and mu[-1] > mu[0] else None
+
+
+def _stds(design: CellDesign, gases: Sequence[Gas], spectrum: Spectrum, noise: Mapping[str, float]) -> dict[str, float]:
+    """Return the error per voxel of each share that can be measured, behind the beam that reaches it."""
+    electrolyte, stds = MATERIALS[design.electrolyte.material], {}
+    behind = _behind_electrolyte(design, spectrum)
+    film, inside = _gas_contrast(gases, spectrum), _gas_contrast(gases, behind)
+    if film is not None:
+        stds["lithium or gas in a film's slice, from two gases"] = float(np.sqrt(2) * noise["lithium"] / film)
+    solid = float(effective_mu_per_cm(electrolyte, behind))
+    stds["what is missing of the electrolyte, from one scan"] = noise[electrolyte.name] / solid
+    if inside is not None:
+        stds["lithium told from pores inside the electrolyte, from two gases"] = float(
+            np.sqrt(2) * noise[electrolyte.name] / inside
+        )
+    return stds
+
+
+def _voxels(std: float, error: float) -> int:
+    return max(1, int(np.ceil((std / error) ** 2)))
+
+
+def _average(what: str, std: float, error: float, acquisition: Acquisition) -> Average:
+    voxels = _voxels(std, error)
+    return Average(what, std, voxels, float(voxels ** (1 / 3) * acquisition.voxel_um))
 
 
 def _hours(acquisition: Acquisition, scans: int, photons_per_s: float) -> float:
     frames = acquisition.n_views + acquisition.n_flats + acquisition.n_late_flats
     return scans * frames * acquisition.photons / photons_per_s / 3600.0
-
-
-def _warnings(
-    design: CellDesign, gases: Sequence[Gas], spectrum: Spectrum, transmission: Mapping[str, float]
-) -> list[str]:
-    """Say what will not work, and what to do."""
-    warnings = []
-    lithium, electrolyte = MATERIALS["lithium"], MATERIALS[design.electrolyte.material]
-    mu_lithium = float(effective_mu_per_cm(lithium, spectrum))
-    lightest = min(gases, key=lambda gas: float(effective_mu_per_cm(gas, spectrum)))
-    for gas in gases:
-        mu_gas = float(effective_mu_per_cm(gas, spectrum))
-        if mu_gas < 3 * mu_lithium and gas is lightest and len(gases) == 1:
-            warnings.append(
-                f"{_label(gas)} looks like lithium here ({mu_gas:.2f} against {mu_lithium:.2f} cm^-1); scan in "
-                "xenon too"
-            )
-        if design.carbon is not None:
-            mu_carbon = float(effective_mu_per_cm(MATERIALS["carbon"], spectrum))
-            if abs(mu_gas - mu_carbon) < ALIKE * max(mu_gas, mu_carbon):
-                warnings.append(_carbon_warning(gas, gases, mu_gas, mu_carbon, spectrum))
-    share = transmission[electrolyte.name]
-    if share < STARVED:
-        warnings.append(_starvation_warning(design, electrolyte, share))
-    thin, thick = (
-        float(effective_mu_per_cm(electrolyte, spectrum, length))
-        for length in (0.0, design.bore.inner_diameter_um * CM_PER_UM)
-    )
-    if thick < 0.9 * thin:
-        warnings.append(
-            f"beam hardening lowers the electrolyte from {thin:.0f} to {thick:.0f} cm^-1 across the cell; correct "
-            "for it with the spectrum, or use a harder filter"
-        )
-    return warnings
-
-
-def _carbon_warning(gas: Gas, gases: Sequence[Gas], mu_gas: float, mu_carbon: float, spectrum: Spectrum) -> str:
-    """Word the warning that a gas looks like carbon, with the pressure that would part them."""
-    remedies = []
-    if len(gases) == 1:
-        remedies.append("scan in argon too")
-    else:
-        remedies.append("the difference of the two scans tells them apart")
-    for pressure in np.arange(np.ceil(gas.pressure_atm) + 1, JIG_LIMIT_ATM + 1):
-        raised = float(effective_mu_per_cm(Gas(gas.name, float(pressure), gas.temperature_k), spectrum))
-        if raised - mu_carbon >= ALIKE * raised:
-            remedies.append(f"raise to {pressure:g} atm")
-            break
-    return f"{_label(gas)} looks like carbon here ({mu_gas:.2f} against {mu_carbon:.2f} cm^-1); " + ", or ".join(
-        remedies
-    )
-
-
-def _starvation_warning(design: CellDesign, electrolyte: Material, share: float) -> str:
-    """Word the warning of too little light, with an energy that would get through."""
-    for energy_kev in range(15, 121):
-        if _transmission(design, electrolyte, monochromatic(float(energy_kev))) > 0.1:
-            return (
-                f"{100 * share:.2g} % transmission through the electrolyte: expect starvation; use "
-                f"{energy_kev} keV or a thinner cell"
-            )
-    return f"{100 * share:.2g} % transmission through the electrolyte: expect starvation; use a thinner cell"

@@ -105,6 +105,34 @@ def test_errors_and_hours(mo_line):
     assert json.loads(json.dumps(result.summary()))["hours"] == result.hours
 
 
+def test_each_share_has_its_own_average(mo_line):
+    result = plan(KODAMA, [ARGON, XENON], mo_line, error=0.05)
+    film, missing, split = result.averages
+    noise = result.noise_per_cm["li5.5ps4.5br1.5"]
+    assert film.voxels == result.voxels_to_average
+    assert missing.std_per_voxel == pytest.approx(noise / 64, rel=0.01)
+    # one energy: the gas contrast is the same behind the electrolyte, and its noise decides
+    assert split.std_per_voxel == pytest.approx(np.sqrt(2) * noise / (1.266 - 0.021), rel=0.01)
+    for average in result.averages:
+        assert average.voxels == int(np.ceil((average.std_per_voxel / 0.05) ** 2))
+        assert average.edge_um == pytest.approx(average.voxels ** (1 / 3) * 2.0)
+    assert [average.what for average in plan(KODAMA, [XENON], mo_line).averages] == [missing.what]
+
+
+def test_a_floor_and_a_narrow_view_are_warned_of():
+    nano = SETUPS["kodama-nano3dx"]()
+    warnings = plan(KODAMA, [ARGON, XENON], nano).warnings
+    assert any(text.startswith("1.8 % transmission through the electrolyte: expect starvation") for text in warnings)
+    assert any("scatter and glare add 1.3 % of the open beam to the 1.8 %" in text for text in warnings)
+    assert any("view of 0.89 mm is narrower than the cell (1 mm inside, 2.1 mm outside)" in text for text in warnings)
+    clear = dataclasses.replace(nano, optics=dataclasses.replace(nano.optics, scatter=0.0, glare=0.0))
+    assert not any("starvation" in text for text in plan(KODAMA, [ARGON, XENON], clear).warnings)
+    wide = dataclasses.replace(nano, detector=dataclasses.replace(nano.detector, n_cols=4000))
+    assert not any("narrower" in text for text in plan(KODAMA, [ARGON, XENON], wide).warnings)
+    middling = dataclasses.replace(nano, detector=dataclasses.replace(nano.detector, n_cols=2500))
+    assert any("narrower than the tubes" in text for text in plan(KODAMA, [ARGON, XENON], middling).warnings)
+
+
 def test_curves_are_those_of_figure_2a():
     energy = np.linspace(10, 40, 61)
     curves = mu_curves(KODAMA, [ARGON, Gas("vacuum")], energy)
