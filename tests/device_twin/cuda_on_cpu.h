@@ -25,7 +25,7 @@ struct alignas(16) float4 {
 inline float2 make_float2(float x, float y) { return {x, y}; }
 inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
 
-static uint3 blockIdx, threadIdx, blockDim, gridDim;
+static thread_local uint3 blockIdx, threadIdx, blockDim, gridDim; // blocks of several lanes run at a time
 
 template <typename... Parameters, std::size_t... I>
 int walk(void (*kernel)(Parameters...), void **arguments, const std::size_t *sizes, std::index_sequence<I...>)

@@ -1,7 +1,10 @@
 """A run on a GPU, or on the twin of one, gives what it gives on the host."""
 
+import json
+
 import numpy as np
 import pytest
+import yaml
 
 from xelith.arrays import open_device
 from xelith.pipeline import steps
@@ -10,6 +13,7 @@ from xelith.pipeline.config import Region
 from xelith.pipeline.engine import reconstruct
 from xelith.pipeline.job import Job
 from xelith.pipeline.ledger import Ledger
+from xelith.pipeline.run import run_config
 from xelith.pipeline.selection import select
 from xelith.pipeline.store import open_level
 from xelith.scans.geometry import ConeBeam, ParallelBeam
@@ -82,3 +86,30 @@ def test_a_gpu_that_is_not_there_is_said_before_anything_is_read(cupy_twin, monk
     with pytest.raises(ValueError, match="compute.device is gpu, and CuPy sees no CUDA device"):
         reconstructed(tmp_path / "run", *CHAINS["fourier"], "gpu")
     assert not list((tmp_path / "run").iterdir())
+
+
+def numbers(results, path=""):
+    """All numbers of a results file, by their dotted keys."""
+    if isinstance(results, dict):
+        return {key: value for name, part in results.items() for key, value in numbers(part, f"{path}.{name}").items()}
+    return {path: results} if isinstance(results, float | int | str) else {}
+
+
+def test_counts_become_the_same_balance_on_a_gpu(device, small_run, tmp_path):
+    config = yaml.safe_load((small_run.parent / "run.yaml").read_text()) | {"compute": {"device": "gpu"}}
+    for entry in (*config["scans"].values(), config):
+        key = "path" if "path" in entry else "truth"
+        entry[key] = str(small_run.parent / entry[key])
+    path = tmp_path / "run.yaml"
+    path.write_text(yaml.safe_dump(config))
+    found = run_config(path, tmp_path / "run", advance=lambda stage, done, total: None)
+    sections = ("scans", "deposit", "penetration", "two_gas", "balance")
+    here = numbers(
+        {name: part for name, part in json.loads((small_run / "results.json").read_text()).items() if name in sections}
+    )
+    there = numbers({name: found[name] for name in sections if name in found})
+    assert here[".balance.verdict"] == "consistent"
+    assert here.keys() == there.keys()
+    for key, value in here.items():
+        # volumes agree to 1e-4, and thresholds and counts of voxels follow them
+        assert there[key] == (pytest.approx(value, rel=2e-3, abs=1e-5) if isinstance(value, float) else value), key
