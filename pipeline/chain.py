@@ -8,29 +8,20 @@ from numpy.typing import NDArray
 from ..arrays import Array, Block, array_namespace
 from ..reconstruction import flat_field, rings
 from ..reconstruction.artefacts import remove_zingers
-from ..reconstruction.detector_blur import deblur, subtract_floor
-from ..reconstruction.dynamic_flats import FlatModel, fitted_flats
 from ..reconstruction.fbp import fbp
 from ..reconstruction.fdk import detector_rows, fdk
 from ..reconstruction.fourier import fourier_fbp
 from ..reconstruction.half_acquisition import join_half_turns
-from ..reconstruction.hardening import linearise
-from ..reconstruction.phase import retrieve_phase
-from ..reconstruction.shifts import shift_projections
 from ..reconstruction.truncation import Extension, extend
 from ..scans.geometry import ConeBeam
 from .fields import Fields, Image
+from .light import at_one_energy, corrected_light, flats_of
 from .steps import (
-    Air,
-    Deblur,
     Fbp,
     Fdk,
     FourierFbp,
-    GlareFloor,
     HalfAcquisition,
-    PhaseRetrieval,
     Rings,
-    Shifts,
     Step,
     Truncation,
     Zingers,
@@ -101,16 +92,16 @@ def correct_block(
     if fields.flats is None:
         kept = frames[inner]
         finite = xp.isfinite(kept)
-        integrals = _at_one_energy(xp.where(finite, kept, 0).astype(xp.float32), fields)
+        integrals = at_one_energy(xp.where(finite, kept, 0).astype(xp.float32), fields)
         counts = {"nonfinite": int(finite.size - finite.sum()), "samples": int(finite.size)}
         return Corrected(integrals, xp.full(frames.shape[1:], np.nan, dtype=xp.float32), counts)
-    light = flat_field.transmission(frames, _flats_of(frames, fields, first_view), fields.dark, dead=fields.dead)
+    light = flat_field.transmission(frames, flats_of(frames, fields, first_view), fields.dark, dead=fields.dead)
     counts = {"zingers": 0, "dead_pixels": 0}
     for step in timed(steps):
         if isinstance(step, Zingers):
             light, counts["zingers"] = remove_zingers(light, threshold=step.threshold)
         else:
-            light = _corrected_light(light, step, fields, first_view)
+            light = corrected_light(light, step, fields, first_view)
     integrals, report = flat_field.line_integrals(light[inner], floor=fields.floor, nonfinite="repair")
     counts |= {
         "nonfinite": report.n_nonfinite,
@@ -119,64 +110,7 @@ def correct_block(
         "samples": report.n_pixels,
     }
     seen = xp.where(xp.isfinite(light[inner]), light[inner], 0)
-    return Corrected(_at_one_energy(integrals, fields), seen.sum(axis=0, dtype=xp.float32), counts)
-
-
-def _at_one_energy(integrals: Image, fields: Fields) -> Image:
-    """Line integrals without the gas beside the cell, and mapped against hardening where the chain says so."""
-    if fields.jig:
-        integrals = integrals - np.float32(fields.jig)
-    return integrals if fields.hardening is None else linearise(integrals, fields.hardening)
-
-
-def _flats_of(frames: Image, fields: Fields, first_view: int) -> Image:
-    """The flat of all frames, or one for each."""
-    if fields.modes is not None and fields.beam is not None:
-        model = FlatModel(fields.beam, fields.modes, np.zeros(len(fields.modes), np.float32))
-        return fitted_flats(frames, fields.dark, model)[0]
-    if fields.flats is None:
-        raise ValueError("the scan has no flats; give flat_path")
-    if len(fields.flats) == 1:
-        return fields.flats[0]
-    index = fields.views[first_view : first_view + len(frames)]
-    return flat_field.flat_at(fields.flats, fields.positions, index)
-
-
-def _corrected_light(light: Image, step: Step, fields: Fields, first_view: int) -> Image:
-    """Run one step on transmission."""
-    if isinstance(step, Air):
-        return flat_field.normalise_air(light, [_binned(columns, fields.columns) for columns in step.columns])
-    if isinstance(step, Shifts):
-        return shift_projections(light, fields.moves(step, first_view, len(light)))
-    if isinstance(step, GlareFloor):
-        return subtract_floor(light, step.share)
-    if isinstance(step, Deblur):
-        return deblur(light, sigma_px=step.sigma_px, noise=step.noise)
-    if isinstance(step, PhaseRetrieval):
-        return _retrieved(light, step, fields)
-    return light
-
-
-def _retrieved(light: Image, step: PhaseRetrieval, fields: Fields) -> Image:
-    """Paganin's filter, view by view, with what the scan and the cell know."""
-    distance_mm = fields.distance_mm if step.distance_mm is None else step.distance_mm
-    if distance_mm is None or step.energy_kev is None or step.delta_beta is None or fields.pixel_um is None:
-        raise ValueError(
-            "the step phase lacks a distance, an energy, delta_beta or a pixel; give distance_mm, and source or both "
-            "energy_kev and delta_beta"
-        )
-    facts = {"pixel_um": fields.pixel_um, "magnification": fields.magnification, "distance_mm": distance_mm}
-    for view in range(len(light)):  # one at a time: the padded transform takes several frames
-        light[view : view + 1] = retrieve_phase(
-            light[view : view + 1], energy_kev=step.energy_kev, delta_beta=step.delta_beta, **facts
-        )
-    return light
-
-
-def _binned(columns: tuple[int, int], offset_bin: tuple[int, int]) -> tuple[int, int]:
-    """Columns of the detector as columns of the selection, bins that are wholly inside."""
-    first, size = offset_bin
-    return -((first - columns[0]) // size), (columns[1] - first) // size
+    return Corrected(at_one_energy(integrals, fields), seen.sum(axis=0, dtype=xp.float32), counts)
 
 
 def reconstruct_slab(

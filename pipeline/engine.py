@@ -24,7 +24,7 @@ from .fields import open_fields
 from .job import Job, Reconstructed, check_job
 from .ledger import Ledger, fingerprint
 from .scratch import CorruptScratch, Integrals, make_scratch, save_transmission
-from .steps import Centre, FlatField, HalfAcquisition, Layout, Step
+from .steps import Centre, FlatField, GlareFloor, HalfAcquisition, Layout, Step
 from .store import ImageLayout, create_image, plan_layout, publish
 from .tasks import Facts, ProjectionTask, SlabTask, Task, store_record
 from .upright import UprightTask, make_upright_array
@@ -76,7 +76,8 @@ def reconstruct(job: Job, ledger: Ledger, source_mark: str) -> Reconstructed:
     repaired = dict(ledger.facts(f"{job.name}/integrals", -1).get("repaired", {}))
     found = centre.on_detector(job.selection)
     biased = bool(ledger.facts(f"{job.name}/volume", -1).get("biased", False))
-    return Reconstructed(job.image, layout, found, sums, repaired, mark, biased)
+    floor = ledger.facts(f"{job.name}/floor") if any(isinstance(step, GlareFloor) for step in job.chain) else {}
+    return Reconstructed(job.image, layout, found, sums, repaired, mark, biased, dict(floor))
 
 
 def line_integrals(job: Job, ledger: Ledger, source_mark: str) -> Integrals:
@@ -193,6 +194,8 @@ def _integrate(job: Job, ledger: Ledger, mark: str) -> None:
         fields = replace(
             open_fields(job.scan, job.selection, job.steps(Layout.PROJECTIONS)), hardening=job.hardening, jig=job.jig
         )
+        if fields.glare is not None:
+            ledger.record(f"{job.name}/floor", 0, mark, {"share": fields.glare, "std": fields.glare_std})
         task = ProjectionTask(
             job.scan.projections,
             job.selection,

@@ -9,18 +9,23 @@ from numpy.typing import NDArray
 
 from ..reconstruction import flat_field
 from ..reconstruction.artefacts import bad_pixels
+from ..reconstruction.detector_blur import measure_floor, shadow_of
 from ..reconstruction.dynamic_flats import flat_model
 from ..reconstruction.hardening import Linearisation
 from ..scans.geometry import ConeBeam
 from ..scans.scan import Frames, Scan
+from ..segmentation.surfaces import collector_surface_from_transmission
 from .selection import Selection
-from .steps import BadPixels, DynamicFlats, Shifts, Step
+from .steps import BadPixels, DynamicFlats, GlareFloor, Shifts, Step
 
 log = logging.getLogger(__name__)
 
 Image = NDArray[np.float32]
 FRAMES_AT_ONCE = 32
 LEAST_FLATS = 3
+GLARE_VIEWS = 24
+"""Views, evenly spread, in which the floor is measured."""
+
 MOST_FLATS = 48
 """Flats whose changes are looked at; more are thinned out evenly, so that memory stays bounded."""
 
@@ -61,6 +66,9 @@ class Fields:
         Distance from the axis to the detector, in mm; None where the scan does not tell.
     magnification : float
         Size on the detector over size at the axis, dimensionless.
+    glare, glare_std : float or None
+        Additive floor measured in the shadow of the collector, as a share of the open beam, and its standard deviation;
+        None where no step asks for it.
     """
 
     flats: Image | None
@@ -78,6 +86,8 @@ class Fields:
     pixel_um: float | None = None
     distance_mm: float | None = None
     magnification: float = 1.0
+    glare: float | None = None
+    glare_std: float | None = None
 
     def moves(self, step: Shifts, first_view: int, n_views: int) -> NDArray[np.float64]:
         """Return how far the step `shifts` moves each of some views.
@@ -165,7 +175,28 @@ def open_fields(scan: Scan, selection: Selection, steps: tuple[Step, ...] = ()) 
         magnification=1.0 if cone is None else cone.magnification,
     )
     dynamic = next((step for step in steps if isinstance(step, DynamicFlats)), None)
-    return found if dynamic is None else _with_modes(found, scan.flats, selection, dynamic)
+    if dynamic is not None:
+        found = _with_modes(found, scan.flats, selection, dynamic)
+    asks = next((step for step in steps if isinstance(step, GlareFloor) and step.share is None), None)
+    return found if asks is None else _with_glare(found, scan, selection, asks)
+
+
+def _with_glare(fields: Fields, scan: Scan, selection: Selection, step: GlareFloor) -> Fields:
+    """Add the floor that is read where the collector lets nothing through."""
+    places = np.unique(np.linspace(0, len(selection.views) - 1, GLARE_VIEWS).round().astype(int))
+    frames = np.concatenate([selection.read(scan.projections, int(i), int(i) + 1) for i in places])
+    flat = fields.flats.mean(axis=0, dtype=np.float32) if fields.flats is not None else fields.dark + 1
+    light = flat_field.transmission(frames, flat, fields.dark, dead=fields.dead)
+    mean = light.mean(axis=0, dtype=np.float32)
+    rows = np.zeros(mean.shape[0], bool)
+    if step.rows is not None:
+        first, last = ((row - selection.rows[0]) // selection.bin for row in step.rows)
+        rows[max(first, 0) : max(last, 0)] = True
+    elif (surface := collector_surface_from_transmission(mean)) is not None:
+        rows = np.asarray(surface.depth(np.arange(len(rows))) > surface.settled)
+    found = measure_floor(light, shadow_of(mean) & rows[:, None])
+    log.info("the floor is %.4g +- %.2g of the open beam, from %d pixels", found.level, found.std, found.n_pixels)
+    return replace(fields, glare=found.level, glare_std=found.std)
 
 
 def _with_modes(fields: Fields, flats: Frames, selection: Selection, step: DynamicFlats) -> Fields:

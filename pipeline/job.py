@@ -144,6 +144,8 @@ class Reconstructed:
         Fingerprint of all that the volume depends on.
     biased : bool
         Whether the detector cuts the object off in a way that leaves µ uncertain.
+    floor : mapping
+        Additive floor that was measured, "share" of the open beam and its "std"; empty where none was.
     """
 
     image: Path
@@ -153,6 +155,7 @@ class Reconstructed:
     repaired: dict[str, int]
     mark: str
     biased: bool = False
+    floor: Mapping[str, float] = field(default_factory=dict)
 
 
 def check_job(job: Job) -> None:

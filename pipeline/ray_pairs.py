@@ -1,8 +1,7 @@
 """An argon and a xenon scan whose rays are the same: the move between them undone on their sinograms."""
 
-import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -10,22 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..materials import Material, Phase
-from ..reconstruction.half_acquisition import half_turn, joined_columns
-from ..reconstruction.hardening import Linearisation, hardened
-from ..reconstruction.same_rays import Offsets, find_offsets, needed_rows, on_angles, on_columns, on_rows
+from ..reconstruction.same_rays import Offsets, needed_rows, on_angles, on_columns, on_rows
 from ..reconstruction.two_gas import RayModel, ray_model, tube_wall_cm
 from ..scans.geometry import ConeBeam
 from ..segmentation.bore import Bore
 from ..segmentation.rigid import RigidMove
 from ..segmentation.surfaces import Surface
 from .beams import beside_cell, filling, scans_by_gas, source_spectrum
-from .chain import joined
 from .config import Config
 from .engine import line_integrals
 from .job import Job, Reconstructed
 from .ledger import Ledger
 from .phase_map import Labelled, Unlabelled
-from .steps import HalfAcquisition, Step
+from .ray_sides import Side
 from .store import ImageLayout
 
 Floats = NDArray[np.float32]
@@ -33,86 +29,6 @@ COPIES = 12
 """Copies of a pair of sinograms that a slab takes while it is worked on."""
 
 PATH_PER_UM = 1e-4
-FINE_ROWS = 16
-FINE_ROUNDS = 2
-FINE_STD_PX = 0.02
-"""Offsets of rays that are less well known than this are left out."""
-
-FINE_MOST_PX = 0.6
-"""Offsets above this are no leftover of the registration, but a fault."""
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Side:
-    """One scan of the pair.
-
-    Parameters
-    ----------
-    integrals : zarr.Array
-        (n_theta, n_rows, n_cols) corrected line integrals, dimensionless.
-    raw_theta : (n_theta,) array
-        Angle of each projection, in rad.
-    raw_centre_px : float
-        Column of the rotation axis in them, pixel-centre index.
-    steps : tuple of Step
-        Its sinogram steps.
-    hardening : Linearisation or None
-        Map that the line integrals went through.
-    beside : float
-        Line integral of the gas beside the cell that was subtracted, dimensionless.
-    n_flats : int
-        Flats that were averaged; 0 where the scan holds line integrals.
-    """
-
-    integrals: Any
-    raw_theta: NDArray[np.float64]
-    raw_centre_px: float
-    steps: tuple[Step, ...]
-    hardening: Linearisation | None
-    beside: float
-    n_flats: int = 0
-
-    @property
-    def _is_half(self) -> bool:
-        return any(isinstance(step, HalfAcquisition) for step in self.steps)
-
-    @cached_property
-    def theta(self) -> NDArray[np.float64]:
-        """Angles of the sinograms, in rad."""
-        return half_turn(self.raw_theta) if self._is_half else self.raw_theta
-
-    @property
-    def n_cols(self) -> int:
-        """Columns of the sinograms."""
-        n_cols = int(self.integrals.shape[2])
-        return joined_columns(n_cols, self.raw_centre_px)[0] if self._is_half else n_cols
-
-    @property
-    def centre_px(self) -> float:
-        """Column of the rotation axis in the sinograms, pixel-centre index."""
-        n_cols = int(self.integrals.shape[2])
-        return joined_columns(n_cols, self.raw_centre_px)[1] if self._is_half else self.raw_centre_px
-
-    def rows(self, first: int, stop: int) -> Floats:
-        """Return sinograms as the tube gives them, without stripes.
-
-        Parameters
-        ----------
-        first, stop : int
-            Half-open range of rows.
-
-        Returns
-        -------
-        (stop - first, n_theta, n_cols) array of float32
-            Line integrals of cell and gas, dimensionless.
-        """
-        sinograms = np.ascontiguousarray(np.swapaxes(np.asarray(self.integrals[:, first:stop]), 0, 1))
-        sinograms, _, _ = joined(sinograms, self.raw_theta, self.steps, centre_px=self.raw_centre_px)
-        if self.hardening is not None:
-            sinograms = hardened(sinograms, self.hardening)
-        return sinograms + np.float32(self.beside)
 
 
 @dataclass(frozen=True)
@@ -262,77 +178,6 @@ class RayPair:
         fine = tube_wall_cm(4 * n_cols, centre_px=2 * n_cols - 0.5, pixel_um=voxel_um / 2, **radii)
         places = np.arange(n_cols) - centres[:, None]
         return np.interp(2 * places + 2 * n_cols - 0.5, np.arange(4 * n_cols), fine).astype(np.float32)
-
-
-def refined(pair: RayPair, *, wanted: bool = True) -> RayPair:
-    """Bring the rays of both scans closer together than the volumes could be.
-
-    Axes that were found a few hundredths of a pixel off shift the projections of half a turn in a way that no rigid
-    move of a volume undoes, and at the electrolyte's edge such a shift is gas that is not there.
-
-    Parameters
-    ----------
-    pair : RayPair
-        In register as far as the volumes are.
-    wanted : bool
-        False leaves the rays where they are, and looks at their noise alone.
-
-    Returns
-    -------
-    RayPair
-        With what was found added; the same where the rays have no edges to tell it from, or too much is left.
-    """
-    rows = np.flatnonzero(pair.is_electrolyte(np.arange(pair.layout.shape[0])))
-    if rows.size == 0:
-        return pair
-    height = min(FINE_ROWS, pair.rows_at_once, rows.size)
-    first = int(rows[rows.size // 2]) - height // 2
-    argon, xenon = pair.sinograms(first, first + height)
-    pair = replace(pair, noise_factor=flats_noise(pair, argon, xenon))
-    if not wanted:
-        return pair
-    fine = pair
-    for _ in range(FINE_ROUNDS):
-        argon, xenon = fine.sinograms(first, first + height)
-        more = find_offsets(xenon, argon, pair.xenon.theta)
-        now = fine.fine
-        total = Offsets(now.constant_px + more.constant_px, now.x_px + more.x_px, now.y_px + more.y_px, more.std_px)
-        if more.std_px > FINE_STD_PX:
-            return pair
-        fine = replace(fine, fine=total)
-    if np.abs(fine.fine.at(pair.xenon.theta)).max() > FINE_MOST_PX:
-        log.warning(
-            "the rays of both scans lie up to %.2f px apart after registration; look at both centres",
-            float(np.abs(fine.fine.at(pair.xenon.theta)).max()),
-        )
-        return pair
-    return fine
-
-
-def flats_noise(pair: RayPair, argon: Floats, xenon: Floats) -> float:
-    """Return the noise of the shares over what half-scans show: they share their flats, whose noise is in every view.
-
-    A ray's noise falls with the number of views and grows with its depth; that of its pixel's flat does neither.
-
-    Parameters
-    ----------
-    pair : RayPair
-        The scans.
-    argon, xenon : (n_rows, n_theta, n_cols) array of float32
-        Line integrals of some rows of the electrolyte, dimensionless.
-
-    Returns
-    -------
-    float
-        Dimensionless, 1 or more.
-    """
-    inside = slice(argon.shape[2] // 3, 2 * argon.shape[2] // 3)
-    ratios = [
-        side.integrals.shape[0] / (side.n_flats * float(np.exp(np.clip(values[..., inside], 0, 12)).mean()))
-        for side, values in ((pair.argon, argon), (pair.xenon, xenon))
-        if side.n_flats
-    ]
-    return float(np.sqrt(1 + np.mean(ratios))) if ratios else 1.0
 
 
 def _as_wide(sinograms: Floats, n_cols: int) -> Floats:

@@ -110,6 +110,8 @@ def _scan(volume: Reconstructed, source: Mapping[str, Any], noise: float | None)
         "starved_share": starved / samples if samples else None,
         "repaired": volume.repaired,
         "biased": volume.biased,
+        "floor_share": volume.floor.get("share"),
+        "floor_share_std": volume.floor.get("std"),
     }
 
 

@@ -95,10 +95,18 @@ class Shifts(Step):
 
 
 class GlareFloor(Step):
-    """Subtract an additive floor (scatter, glare of scintillator and lens, dark offset) before the logarithm."""
+    """Subtract an additive floor (scatter, glare of scintillator and lens) before the logarithm."""
 
     step: Literal["floor"] = "floor"
-    share: float = Field(ge=0, lt=0.5, description="share of the open beam, as read in the shadow of the collector")
+    share: float | None = Field(
+        None, ge=0, lt=0.5, description="share of the open beam; default: measured in the shadow of the collector"
+    )
+    rows: tuple[int, int] | None = Field(
+        None, description="detector rows [first, last) in that shadow; default: found where the darkest end lies"
+    )
+    in_flats: bool = Field(
+        True, description="True for glare, which the flats bear too; False for scatter of the sample"
+    )
     reads: ClassVar[Layout] = Layout.PROJECTIONS
 
 

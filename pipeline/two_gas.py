@@ -28,7 +28,8 @@ from .job import Advance, Job, Reconstructed
 from .ledger import Ledger, fingerprint
 from .pair_shares import shares_of_rows
 from .phase_map import Labelled, Unlabelled
-from .ray_pairs import COPIES, RayPair, cannot_pair, pair_of, refined
+from .ray_pairs import COPIES, RayPair, cannot_pair, pair_of
+from .ray_refinement import refined
 from .store import ImageLayout, create_image, open_level, publish, write_slab
 
 log = logging.getLogger(__name__)

@@ -100,7 +100,7 @@ def measure_floor(transmission: Array, shadow: Array | None = None) -> Floor:
     """
     xp = array_namespace(transmission)
     if shadow is None:
-        shadow = _eroded(xp, xp.mean(transmission, axis=0, dtype=xp.float32) < SHADOW_LEVEL)
+        shadow = shadow_of(xp.mean(transmission, axis=0, dtype=xp.float32))
     n_pixels = int(shadow.sum())
     if n_pixels < LEAST_SHADOW:
         raise ValueError(
@@ -111,6 +111,22 @@ def measure_floor(transmission: Array, shadow: Array | None = None) -> Floor:
     spread = float(xp.std(frames)) if frames.shape[0] > 1 else float(xp.std(transmission[0, shadow]))
     count = frames.shape[0] if frames.shape[0] > 1 else n_pixels
     return Floor(float(xp.mean(frames)), spread / math.sqrt(max(count - 1, 1)), n_pixels)
+
+
+def shadow_of(mean: Array) -> Array:
+    """Return the pixels in which next to nothing is transmitted, away from the edge of the shadow.
+
+    Parameters
+    ----------
+    mean : (n_rows, n_cols) array
+        Transmission, mean over the views, dimensionless.
+
+    Returns
+    -------
+    (n_rows, n_cols) array of bool
+        True below 5 %, 3 pixels from where it is more.
+    """
+    return _eroded(array_namespace(mean), mean < SHADOW_LEVEL)
 
 
 def subtract_floor(transmission: Array, floor: Floor | float, *, in_flats: bool = True) -> Array:
