@@ -331,6 +331,9 @@ class Output(Section):
 
     levels: int = Field(5, ge=1, le=8, description="most levels of the pyramid")
     keep_scratch: bool = False
+    publish: str | None = Field(
+        None, pattern=r"^s3://[^\s]+$", description="folder of an S3 store that gets a copy, s3://bucket/name"
+    )
 
 
 class Config(Section):

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from ..scans.remote import remote_url
 from .config import Config
 
 Place = tuple[str | int, ...]
@@ -176,6 +177,8 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
 
 def _absolute(config: Config, folder: Path) -> Config:
     def resolve(value: Any) -> Any:
+        if isinstance(value, Path) and remote_url(value) is not None:
+            return value
         if isinstance(value, Path):
             return (folder / value.expanduser()).absolute()
         if isinstance(value, BaseModel):

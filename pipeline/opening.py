@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..scans.remote import remote_url
 from ..scans.scan import Scan
 from .config import Config, Region, ScanEntry
 from .selection import Selection, select
@@ -82,7 +83,7 @@ def open_entry(config: Config, name: str) -> Opened:
 
     entry = config.scans[name]
     path = entry.path or entry.volume
-    if path is None or not path.exists():
+    if path is None or not (path.exists() or remote_url(path)):
         raise FileNotFoundError(
             f"scan {name}: nothing at {path}; mend its path (relative to the configuration's folder)"
         )

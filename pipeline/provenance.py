@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from .. import __version__
+from ..scans.remote import remote_files, remote_url
 from .config import ScanEntry
 from .ledger import fingerprint
 
@@ -88,6 +89,8 @@ def input_mark(path: Path) -> str:
     str
         Changes when a file does.
     """
+    if (url := remote_url(path)) is not None:
+        return fingerprint(url, remote_files(url))
     facts = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in input_files(path)]
     return fingerprint(facts)
 
@@ -105,7 +108,7 @@ def named_files(section: BaseModel) -> list[Path]:
     list of Path
         In the order of the keys.
     """
-    return [path for path in _paths(section) if path.exists()]
+    return [path for path in _paths(section) if path.exists() or remote_url(path)]
 
 
 def _paths(value: Any) -> Iterator[Path]:
@@ -153,6 +156,8 @@ def input_sha256(path: Path) -> str | None:
         SHA-256 in hexadecimal; None above 256 MiB, where a second reading would cost: the frames that were used are
         hashed as they are read.
     """
+    if remote_url(path) is not None:
+        return None
     files = input_files(path)
     if sum(file.stat().st_size for file in files) > WHOLE_FILE_BYTES:
         return None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..scans.geometry import ConeBeam
+from ..scans.remote import remote_url
 from .cluster import Threads, Workers, open_workers
 from .config import Config
 from .engine import reconstruct
@@ -23,6 +24,7 @@ from .opening import Opened, open_all
 from .phase_map import Labelled, Unlabelled, label_phases
 from .planning import estimate
 from .provenance import image_attributes, input_mark, input_sha256, named_files, now, scan_mark, versions
+from .publishing import copy_to_store
 from .ready_volume import import_volume
 from .report import write_report
 from .results import build_results
@@ -259,6 +261,8 @@ def _finish(run: Run, opened: list[Opened]) -> dict[str, Any]:
     run.advance("report", 1, 1)
     if not run.config.output.keep_scratch:
         shutil.rmtree(run.folder / STATE / "scratch", ignore_errors=True)
+    if run.config.output.publish is not None:
+        copy_to_store(run.folder, run.config.output.publish.rstrip("/"), run.ledger, run.advance)
     run.ledger.record("run", 0, whole)
     log.info("run of %s is done after %.1f s", run.config.sample, time.monotonic() - clock)
     write_text(run.folder / "run.log", (run.folder / STATE / "run.log").read_text(encoding="utf8"))
@@ -322,7 +326,7 @@ def _source(run: Run, one: Opened, mark: str) -> dict[str, Any]:
     if not run.ledger.done(stage, 0, mark):
         run.ledger.record(stage, 0, mark, {"sha256": input_sha256(one.source)})
     frames = run.ledger.facts(f"{one.name}/integrals", -1).get("frames_sha256")
-    return {"path": str(one.source), **run.ledger.facts(stage), "frames_sha256": frames}
+    return {"path": remote_url(one.source) or str(one.source), **run.ledger.facts(stage), "frames_sha256": frames}
 
 
 def _provenance(run: Run, started: str, seconds: float) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
+from .remote import remote_url
+
 Kind = Literal["folder", "hdf5", "tiff", "ole", "numpy", "matlab", "text", "empty", "unknown"]
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -37,6 +39,8 @@ def content_kind(path: Path) -> Kind:
     FileNotFoundError
         If there is nothing at `path`.
     """
+    if remote_url(path) is not None:
+        return "folder"
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; check the name and that the disk is mounted")
     if path.is_dir():

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .errors import ScanError
 from .frames import Key, believable_shape, window
 from .hints import Hints
+from .remote import file_system, remote_url, speaking, zarr_store
 from .scan import Scan
 
 FORMAT = "Zarr"
@@ -42,6 +43,10 @@ def is_zarr(path: Path) -> bool:
     bool
         True if it holds zarr's metadata, version 2 or 3.
     """
+    if (url := remote_url(path)) is not None:
+        store = file_system(url)
+        with speaking(url):
+            return any(store.exists(f"{url}/{name}") for name in METADATA)
     return path.is_dir() and any((path / name).is_file() for name in METADATA)
 
 
@@ -63,15 +68,16 @@ def open_node(path: Path) -> Any:
     ScanError
         If its metadata are damaged.
     """
+    url = remote_url(path)
     try:
-        return zarr.open(path, mode="r")
+        return zarr.open(path if url is None else zarr_store(url), mode="r")
     except ZARR_FAULTS as error:
         raise ScanError(_damaged(path, error)) from error
 
 
 def _damaged(path: Path, error: BaseException) -> str:
     reason = " ".join(str(error).split())[:200] or type(error).__name__
-    return f"{path} cannot be read as zarr ({reason}); it is damaged or incomplete: copy it again"
+    return f"{remote_url(path) or path} cannot be read as zarr ({reason}); it is damaged or incomplete: copy it again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +138,10 @@ class ZarrFrames:
 
     def __getitem__(self, key: Key) -> NDArray[Any]:
         """Read a part of the stack."""
+        url = remote_url(self.path)
+        if url is not None:
+            with speaking(url):
+                return np.asarray(self._array[window(key, self.shape)], dtype=self.dtype)
         try:
             return np.asarray(self._array[window(key, self.shape)], dtype=self.dtype)
         except ZARR_FAULTS as error:
@@ -154,6 +164,8 @@ def recognises(path: Path, hints: Hints) -> bool:
         True if it is a zarr array, or a group that holds projections under one of their names.
     """
     if not is_zarr(path):
+        if (url := remote_url(path)) is not None:
+            raise FileNotFoundError(f"{url} holds no zarr; from a store, scans and volumes are read as zarr alone")
         return False
     node = open_node(path)
     return isinstance(node, zarr.Array) or _place(path, "projections") is not None
