@@ -95,6 +95,7 @@ def numbers(results, path=""):
     return {path: results} if isinstance(results, float | int | str) else {}
 
 
+@pytest.mark.validate
 def test_counts_become_the_same_balance_on_a_gpu(device, small_run, tmp_path):
     config = yaml.safe_load((small_run.parent / "run.yaml").read_text()) | {"compute": {"device": "gpu"}}
     for entry in (*config["scans"].values(), config):
