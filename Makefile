@@ -8,7 +8,7 @@ ROOMS := arrays materials scans reconstruction simulation segmentation metrology
 SOURCES := __init__.py $(foreach room,$(ROOMS),$(wildcard $(room)/*.py))
 TYPED := $(foreach room,$(ROOMS),-p xelith.$(room))
 
-.PHONY: demo test lint types validate wheel clean
+.PHONY: demo test lint types validate wheel docs clean
 .DELETE_ON_ERROR:
 
 $(VENV)/ready-ml: pyproject.toml constraints.txt
@@ -41,6 +41,10 @@ validate: $(VENV)/ready-all
 
 wheel: $(VENV)/ready-all
 	$(BIN)/python -m build --wheel --outdir build/dist
+
+docs: $(VENV)/ready-all
+	mkdir -p build/types && ln -sfn ../.. build/types/xelith
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 clean:
 	rm -rf build *.egg-info .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

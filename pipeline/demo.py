@@ -5,13 +5,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
+from ..simulation.truth import Truth
 from .job import Advance
 from .ledger import Ledger, fingerprint
 from .provenance import versions
 from .run import STATE
-from .store import write_text
+from .store import create_image, plan_layout, write_slab, write_text
 
 
 def prepare_demo(folder: Path, *, seed: int, advance: Advance) -> Path:
@@ -44,7 +46,7 @@ def prepare_demo(folder: Path, *, seed: int, advance: Advance) -> Path:
     raw.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(folder / STATE / "demo.jsonl")
     mark = fingerprint(seed, versions()["xelith"])
-    files = [raw / name for name in ("argon.h5", "xenon.h5", "truth.json")]
+    files = [raw / name for name in ("argon.h5", "xenon.h5", "truth.json", "truth.ome.zarr")]
     if not (ledger.done("demo", 0, mark) and all(path.exists() for path in files)):
         _simulate(raw, seed, advance)
         ledger.record("demo", 0, mark)
@@ -63,7 +65,17 @@ def _simulate(raw: Path, seed: int, advance: Advance) -> None:
     _, scans, truth = demo_scans(seed, progress=lambda name, done: advance(f"{name}: simulated", done, views))
     for name, scan in scans.items():
         write_data_exchange(raw / f"{name}.h5", scan, overwrite=True)
+    _write_labels(raw / "truth.ome.zarr", truth)
     write_text(raw / "truth.json", json.dumps(truth.summary(), indent=1))
+
+
+def _write_labels(target: Path, truth: Truth) -> None:
+    """Write the phase that fills most of each voxel, on the grid of the reconstruction."""
+    n_z, n_y, n_x = truth.labels.shape
+    layout = plan_layout((n_z, n_y, n_x), voxel_um=truth.voxel_um)
+    create_image(target, layout, name="truth", dtype=np.uint8, attributes={"quantity": "phase, as simulated"})
+    for slab in layout.slabs:
+        write_slab(target, layout, slab, truth.labels[slab.slice])
 
 
 def _config_text(seed: int) -> str:

@@ -16,6 +16,7 @@ TOOLS = {
     "Axis": ("viewer_centre", "CentreWidget"),
     "Steps": ("viewer_steps", "StepWidget"),
     "Histogram": ("viewer_histogram", "HistogramWidget"),
+    "Scribbles": ("viewer_scribbles", "ScribbleWidget"),
     "Cut": ("viewer_space", "SpaceWidget"),
     "Run": ("viewer_run", "RunWidget"),
 }

@@ -119,6 +119,8 @@ def _beside(name: str, image: ImageGroup) -> Iterator[LayerData]:
     groups = sorted(p.parent for kind in ("fractions", "labels") for p in image.path.glob(f"{kind}/*/zarr.json"))
     groups += sorted(p.parent for p in image.path.glob("confidence/zarr.json"))
     for path in groups:
+        if "multiscales" not in (path / "zarr.json").read_text(encoding="utf8"):
+            continue  # sums over blocks, for the balance
         try:
             found = open_image(path)
         except (ValueError, OSError) as error:

@@ -256,6 +256,54 @@ def test_a_place_beside_the_map_is_not_measured(window):
     assert "thickness not measured" in window.tools["Map"].reading.value
 
 
+def test_strokes_train_and_label_the_tile_and_the_volume(window):
+    from qtpy.QtCore import QPoint, Qt
+    from qtpy.QtTest import QTest
+
+    widget = window.tools["Scribbles"]
+    truth = open_level(window.folder.parent / "truth.ome.zarr")[:]
+    window.only("xenon µ (cm⁻¹)", "strokes")
+    window.viewer.reset_view()
+    window.viewer.dims.set_current_step(0, 24)
+    before = len(window.notes)
+    widget.learn()
+    assert "there is no tile; cut one" in str(window.notes[before].message)
+    widget.cut_tile()
+    assert window.wait(lambda: "strokes" in window.viewer.layers)
+    strokes, start = window.viewer.layers["strokes"], np.array(widget.tile.start)
+    assert tuple(strokes.translate) == tuple(2.0 * start)
+    # a stroke with the mouse, on a real window
+    widget.phase.value = "lithium"
+    canvas = window.viewer.window._qt_viewer.canvas.native
+    x, y = (round(v) for v in window.pixel_of(2.0 * 100, 2.0 * 100))
+    none = Qt.KeyboardModifier.NoModifier
+    window.wait(lambda: False, seconds=0.3)
+    QTest.mouseMove(canvas, QPoint(x - 15, y))
+    QTest.mousePress(canvas, Qt.MouseButton.LeftButton, none, QPoint(x - 15, y))
+    for step in range(-14, 16, 4):
+        QTest.mouseMove(canvas, QPoint(x + step, y))
+    QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, none, QPoint(x + 15, y))
+    window.wait(lambda: False, seconds=0.3)
+    assert (np.asarray(strokes.data) == Phase.LITHIUM).sum() >= 8
+    # the rest of the strokes by the layer's own brush: where the truth has each phase
+    window_ = tuple(slice(s, s + n) for s, n in zip(start, strokes.data.shape, strict=True))
+    for phase in (Phase.LITHIUM, Phase.CASING):
+        for place in np.argwhere(truth[window_] == phase)[:: max(1, int((truth[window_] == phase).sum() // 12))]:
+            strokes.brush_size = 3
+            strokes.paint(tuple(place), int(phase))
+    widget.learn()
+    assert window.wait(lambda: widget.painter is not None)
+    result = np.asarray(window.viewer.layers["phases from strokes, tile"].data)
+    inner = (truth[window_] == Phase.LITHIUM) | (truth[window_] == Phase.CASING)
+    assert (result == truth[window_])[inner].mean() > 0.8  # by smoothed grey values alone, in strong noise
+    widget.apply_everywhere()
+    assert window.wait(lambda: "painted" in window.viewer.layers, seconds=60)
+    whole = open_level(window.folder / "xenon.ome.zarr" / "labels" / "painted")
+    assert set(np.unique(whole[:])) <= {Phase.LITHIUM, Phase.CASING}
+    for name in ("strokes", "phases from strokes, tile", "painted"):
+        window.viewer.layers.remove(name)
+
+
 def test_slices_move_together_and_the_cut_hides(window):
     space = window.tools["Cut"]
     space.open_slices()
