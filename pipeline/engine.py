@@ -23,6 +23,7 @@ from .field_of_view import cone_of_selection, is_biased
 from .fields import open_fields
 from .job import Job, Reconstructed, check_job
 from .ledger import Ledger, fingerprint
+from .scan_quality import measure_quality
 from .scratch import CorruptScratch, Integrals, make_scratch, save_transmission
 from .steps import Centre, FlatField, GlareFloor, HalfAcquisition, Layout, Step
 from .store import ImageLayout, create_image, plan_layout, publish
@@ -72,12 +73,14 @@ def reconstruct(job: Job, ledger: Ledger, source_mark: str) -> Reconstructed:
     if not (job.image.exists() and all(ledger.done(f"{job.name}/volume", block, mark) for block in stages)):
         _integrate(job, ledger, scratch_mark)
         _mended(job, ledger, scratch_mark, lambda: _reconstruct_slabs(job, ledger, layout, centre, mark))
+        _mended(job, ledger, scratch_mark, lambda: _record_quality(job, ledger, layout, centre, mark))
     sums = np.load(job.folder / ".xelith" / f"{job.name}-transmission.npy")
     repaired = dict(ledger.facts(f"{job.name}/integrals", -1).get("repaired", {}))
     found = centre.on_detector(job.selection)
     biased = bool(ledger.facts(f"{job.name}/volume", -1).get("biased", False))
     floor = ledger.facts(f"{job.name}/floor") if any(isinstance(step, GlareFloor) for step in job.chain) else {}
-    return Reconstructed(job.image, layout, found, sums, repaired, mark, biased, dict(floor))
+    quality = ledger.facts(f"{job.name}/quality")
+    return Reconstructed(job.image, layout, found, sums, repaired, mark, biased, dict(floor), quality)
 
 
 def line_integrals(job: Job, ledger: Ledger, source_mark: str) -> Integrals:
@@ -235,6 +238,15 @@ def _mended(job: Job, ledger: Ledger, mark: str, work: Callable[[], None]) -> No
             _take_back(job, ledger, error.views)
             _integrate(job, ledger, mark)
     return work()
+
+
+def _record_quality(job: Job, ledger: Ledger, layout: ImageLayout, centre: Axis, mark: str) -> None:
+    """Measure the scan's quality while its line integrals are at hand."""
+    if ledger.done(f"{job.name}/quality", 0, mark):
+        return
+    job.advance(f"{job.name}: quality", 0, 1)
+    ledger.record(f"{job.name}/quality", 0, mark, measure_quality(job, _upright(job, ledger, centre), layout, centre))
+    job.advance(f"{job.name}: quality", 1, 1)
 
 
 def _refuse_nonfinite(job: Job, counts: Mapping[str, int]) -> None:

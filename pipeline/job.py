@@ -146,6 +146,8 @@ class Reconstructed:
         Whether the detector cuts the object off in a way that leaves µ uncertain.
     floor : mapping
         Additive floor that was measured, "share" of the open beam and its "std"; empty where none was.
+    quality : mapping
+        Noise, resolution, drift and the like; empty for ready volumes.
     """
 
     image: Path
@@ -156,6 +158,7 @@ class Reconstructed:
     mark: str
     biased: bool = False
     floor: Mapping[str, float] = field(default_factory=dict)
+    quality: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check_job(job: Job) -> None:

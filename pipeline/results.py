@@ -112,6 +112,7 @@ def _scan(volume: Reconstructed, source: Mapping[str, Any], noise: float | None)
         "biased": volume.biased,
         "floor_share": volume.floor.get("share"),
         "floor_share_std": volume.floor.get("std"),
+        "quality": dict(volume.quality) or None,
     }
 
 

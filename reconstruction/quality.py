@@ -10,6 +10,7 @@ Image = NDArray[np.float32]
 
 CROSSING = 1 / 7  # of the correlation of two halves, where the whole is said to be resolved
 IN_VIEW = 0.9  # of the radius of the view; slices are empty beyond
+SECTORS = 8
 RING_WIDTH = 9  # pixels; wider features that go round the axis are the object's
 EDGE_REACH, EDGE_STEP = 8.0, 0.25  # pixels to either side of an edge, and between samples
 MOST_EDGES, LEAST_EDGES = 600, 20
@@ -127,9 +128,10 @@ def resolution_px(pairs: list[tuple[Image, Image]]) -> float | None:
 
 
 def rings_of_halves(first: Image, second: Image) -> float:
-    """Return the strength of rings about the axis: what two half-scans share of the mean round it.
+    """Return the strength of rings about the axis: what sectors of two half-scans share of the mean round it.
 
-    Noise differs between the halves and falls out; features wider than `RING_WIDTH` are left out.
+    Noise differs between halves and sectors, and so does what the object has at one radius; a ring goes all the
+    way round. Features wider than `RING_WIDTH` and steep walls are left out.
 
     Parameters
     ----------
@@ -141,24 +143,34 @@ def rings_of_halves(first: Image, second: Image) -> float:
     float
         Standard deviation over the radius, in cm^-1.
     """
-    n = first.shape[0]
+    fine, kept = zip(*(_sector_profiles(image) for image in (first, second)), strict=True)
+    others = 1 - np.eye(SECTORS)
+    pairs = np.einsum("kr,kl,lr->", fine[0], others, fine[1])
+    count = np.einsum("kr,kl,lr->", kept[0], others, kept[1])
+    return float(np.sqrt(max(pairs / count, 0.0))) if count > 0 else 0.0
+
+
+def _sector_profiles(image: Image) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Narrow features of the mean over each sector, by radius; and 1 where no wall stands, 0 elsewhere."""
+    n = image.shape[0]
     away = np.arange(n) - (n - 1) / 2
-    radius = np.rint(np.hypot(away[:, None], away)).astype(int).ravel()
-    last = max(int(IN_VIEW * n / 2), 4)
-    count = np.maximum(np.bincount(radius)[:last], 1)
-    fine, course = [], np.zeros(last)
-    for image in (first, second):
-        profile = np.bincount(radius, image.ravel().astype(np.float64))[:last] / count
-        smooth = median_filter(profile, RING_WIDTH, mode="nearest")
-        fine.append(profile - smooth)
-        course += smooth / 2
-    half = RING_WIDTH // 2
-    padded = np.pad(course, RING_WIDTH - 1, mode="edge")
-    rise = np.abs(padded[2 * (RING_WIDTH - 1) :] - padded[: -2 * (RING_WIDTH - 1)])
-    spread = 1.4826 * float(np.median(np.abs((fine[0] + fine[1])[half:]))) / 2
-    kept = rise < max(6 * spread, 1e-6)  # walls of the object go round the axis, too
-    kept[:half] = False  # few pixels make the mean there
-    return float(np.sqrt(max(np.mean((fine[0] * fine[1])[kept]), 0.0))) if kept.any() else 0.0
+    radius = np.rint(np.hypot(away[:, None], away)).astype(int)
+    angle = np.arctan2(away[:, None], away)
+    sector = np.minimum((angle + np.pi) / (2 * np.pi) * SECTORS, SECTORS - 1).astype(int)
+    last = max(int(IN_VIEW * n / 2), 2 * RING_WIDTH)
+    place = (sector * (radius.max() + 1) + radius).ravel()
+    size = SECTORS * (radius.max() + 1)
+    sums = np.bincount(place, image.ravel().astype(np.float64), size).reshape(SECTORS, -1)[:, :last]
+    count = np.bincount(place, minlength=size).reshape(SECTORS, -1)[:, :last]
+    profile = sums / np.maximum(count, 1)
+    smooth = median_filter(profile, (1, RING_WIDTH), mode="nearest")
+    fine = profile - smooth
+    reach = RING_WIDTH - 1
+    padded = np.pad(smooth, ((0, 0), (reach, reach)), mode="edge")
+    rise = np.abs(padded[:, 2 * reach :] - padded[:, : -2 * reach])
+    kept = rise < max(6 * 1.4826 * float(np.median(np.abs(fine[:, RING_WIDTH:]))), 1e-6)
+    kept[:, :RING_WIDTH] = False  # few pixels make the mean there
+    return fine * kept, kept.astype(np.float64)
 
 
 def edge_sharpness(image: Image, *, noise: float) -> Sharpness | None:

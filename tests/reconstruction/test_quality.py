@@ -75,5 +75,5 @@ def test_rings_are_told_from_noise(strength):
     radius = np.rint(np.hypot(x, y)).astype(int)
     rings = np.random.default_rng(9).normal(0, strength, radius.max() + 1)[radius].astype(np.float32)
     found = rings_of_halves(discs(1.0) + rings + noise(0.3, 10), discs(1.0) + rings + noise(0.3, 11))
-    # white rings lose a tenth of their strength to the median; the discs' own rims add some 0.004
-    assert found == pytest.approx(strength, abs=0.006 + 0.2 * strength)
+    # white rings lose a tenth of their strength to the median; noise of 0.3 leaves some 0.008
+    assert found == pytest.approx(strength, abs=0.01 + 0.2 * strength)
