@@ -167,7 +167,7 @@ def _write_state(
             progress=_report,
         )
         write(path, replace(scan, provenance=dict(scan.provenance) | {"sample": f"simulated {cell.name}"}))
-    write_truth(folder, cell, truth_grid(cell, acquisition, middle), advance=advance)
+    write_truth(folder, cell, truth_grid(cell, acquisition, middle), memory_gib=memory_gib, advance=advance)
 
 
 def _pose(middle: Pose, beside: Pose | None) -> Pose:
@@ -177,7 +177,7 @@ def _pose(middle: Pose, beside: Pose | None) -> Pose:
     return replace(middle.moved(beside.shift_um), turn_rad=beside.turn_rad)
 
 
-def write_truth(folder: Path, cell: Cell, grid: TruthGrid, *, advance: Advance) -> None:
+def write_truth(folder: Path, cell: Cell, grid: TruthGrid, *, memory_gib: float, advance: Advance) -> None:
     """Write the truth of a cell, slab by slab: balance, phases, and shares of phases and of lithium metal.
 
     `truth.ome.zarr` holds the phases, `truth.ome.zarr/fractions/NAME` the shares, `truth.json` the balance and
@@ -191,13 +191,16 @@ def write_truth(folder: Path, cell: Cell, grid: TruthGrid, *, advance: Advance) 
         The cell.
     grid : TruthGrid
         Its grid.
+    memory_gib : float
+        Memory to keep to, in GiB.
     advance : callable
         Told of every finished row.
     """
     target = folder / "truth.ome.zarr"
     if (folder / "truth.json").exists() and target.exists():
         return
-    layout = plan_layout(grid.shape, voxel_um=grid.voxel_um)
+    slab = next((n for n in (16, 8, 4) if n * _row_bytes(grid) < 0.5 * memory_gib * 2**30), 2)
+    layout = plan_layout(grid.shape, voxel_um=grid.voxel_um, slab=slab)
     partial = target.with_name(target.name + ".partial")
     create_image(partial, layout, name="truth", dtype=np.uint8, attributes={"quantity": "phase, as simulated"})
     zarr.open_group(partial / "fractions", mode="a", zarr_format=3)
@@ -216,6 +219,11 @@ def write_truth(folder: Path, cell: Cell, grid: TruthGrid, *, advance: Advance) 
     publish(partial, target)
     write_map(folder / "truth_thickness.tif", grid.thickness_um(film_um), grid.voxel_um)
     write_text(folder / "truth.json", json.dumps(balance_of(cell).summary(), indent=1) + "\n")
+
+
+def _row_bytes(grid: TruthGrid) -> int:
+    """Memory that a row of the truth takes while it is put together: shares twice, and what ranks them."""
+    return (8 * len(Phase) + 24) * grid.shape[1] * grid.shape[2]
 
 
 def _create_share(path: Path, layout: ImageLayout, name: str) -> None:

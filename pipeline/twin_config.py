@@ -60,8 +60,8 @@ def _scans(design: TwinDesign, folder: str, ending: str) -> dict[str, Any]:
         entry: dict[str, Any] = {"path": f"{folder}{name}{ending}", "gas": fill}
         if optics.jig_gas_mm > 0:
             entry["gas_path_mm"] = optics.jig_gas_mm
-            gas_in_flats = {"gas": gas.name, "pressure_atm": gas.pressure_atm} if optics.flats_in_jig else {}
-            entry["flats"] = {"jig": "in" if optics.flats_in_jig else "out", **gas_in_flats}
+            if optics.flats_in_jig:
+                entry["flats"] = {"jig": "in", "gas": gas.name, "pressure_atm": gas.pressure_atm}
         scans[name] = entry
     return scans
 

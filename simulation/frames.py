@@ -103,13 +103,14 @@ class SimulatedFrames:
     def _make(self, block: Block) -> Iterator[NDArray[np.uint16]]:
         """Make a block: packed labels are unpacked once for all its views, others are shared out by views."""
         packed = isinstance(self.path.labels, PackedLabels)
-        size = len(block) if packed else min(MOST_VIEWS, max(1, self._at_once() // self.threads))
+        workers = self._workers()
+        size = len(block) if packed else min(MOST_VIEWS, max(1, self._at_once() // workers))
         parts = [Block(b.index, b.start + block.start, b.stop + block.start) for b in blocks(len(block), size)]
 
         def _one(index: int) -> NDArray[np.uint16]:
-            return self._views(parts[index], self.threads if packed else 1)
+            return self._views(parts[index], workers if packed else 1)
 
-        made = each(_one, len(parts), 1 if packed else self.threads)
+        made = each(_one, len(parts), 1 if packed else workers)
         for part, counts in zip(parts, made, strict=True):
             if self.progress is not None:
                 self.progress(part.stop)
@@ -128,8 +129,8 @@ class SimulatedFrames:
             counts[place] = expose_view(detector, self.fixed, beam * expected[place], seed=self.seed, index=view)
         return counts
 
-    def _at_once(self) -> int:
-        """Return how many views fit the memory beside the labels, and what each thread takes."""
+    def _room(self) -> tuple[float, int, int]:
+        """Return the bytes left beside the labels, and what a view and what a thread takes."""
         path = self.path
         acquisition, detector, fine = path.acquisition, path.acquisition.detector, path.acquisition.rays_per_pixel
         rays = detector.n_cols * fine
@@ -143,8 +144,17 @@ class SimulatedFrames:
         held = labels.packed_bytes if isinstance(labels, PackedLabels) else 2 * labels.nbytes
         if isinstance(labels, PackedLabels):
             held += 3 * LANES * labels.shape[1] * labels.shape[2]
-        left = 0.85 * self.memory_gib * 2**30 - held - own * self.threads
-        return max(int(left / view), 1)
+        return 0.85 * self.memory_gib * 2**30 - held, view, own
+
+    def _workers(self) -> int:
+        """Return how many threads fit the memory."""
+        left, view, own = self._room()
+        return int(np.clip(left / (view + own), 1, self.threads))
+
+    def _at_once(self) -> int:
+        """Return how many views fit the memory beside what the threads take."""
+        left, view, own = self._room()
+        return max(int((left - own * self._workers()) / view), 1)
 
 
 def open_beam(acquisition: Acquisition, fixed: Patterns, time: float, *, seed: int, frame: int) -> NDArray[np.float32]:

@@ -237,7 +237,12 @@ def _pixels(
 def _arranged(cell: Cell, alike: NDArray[np.uint8], acquisition: Acquisition) -> Labels:
     """Arrange the labels as the projector of the beam reads them; packed ones stay so, but for rays that climb."""
     if acquisition.climbs:
-        return np.ascontiguousarray(np.moveaxis(alike[cell.labels[:]], 0, 2))
+        n_z, n, _ = cell.labels.shape
+        upright = np.empty((n, n, n_z), dtype=np.uint8)
+        for start in range(0, n_z, LANES):
+            part = cell.labels[start : start + LANES]
+            upright[..., start : start + len(part)] = np.moveaxis(alike[part], 0, 2)
+        return upright
     return cell.labels if isinstance(cell.labels, PackedLabels) else pack_slices(cell.labels, alike)
 
 

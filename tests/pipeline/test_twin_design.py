@@ -1,6 +1,7 @@
 """A twin by names and YAML: what is given goes before the presets, and each fault tells value, rule and remedy."""
 
 import math
+from pathlib import Path
 
 import pytest
 
@@ -150,3 +151,12 @@ def test_faults_of_names_and_sizes(tmp_path):
 def test_gases_are_read_with_their_state():
     gas = gas_of("xenon:6:310")
     assert (gas.name, gas.pressure_atm, gas.temperature_k) == ("xenon", 6.0, 310.0)
+
+
+def test_the_example_of_the_documentation_is_valid(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "simulate.md").read_text(encoding="utf8")
+    path = tmp_path / "own.yaml"
+    path.write_text(page.split("```yaml\n")[1].split("```")[0])
+    design = design_twin(file=path)
+    assert design.preset.design.name == "kodama-process-1"
+    assert sum(design.preset.design.deposit.shares.values()) == pytest.approx(1)
