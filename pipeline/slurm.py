@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .batch import Batch
@@ -149,31 +149,32 @@ def send(batch: Batch, indices: Sequence[int], resources: Resources, *, at_once:
     return sent
 
 
-def send_after(batch: Batch, index: int, jobs: Sequence[str], resources: Resources) -> str:
-    """Send one item that waits for other jobs to succeed.
+def send_summary(batch: Batch, jobs: Sequence[str], resources: Resources) -> str:
+    """Send the job that writes the page over all runs once these have ended, well or not.
 
     Parameters
     ----------
     batch : Batch
         The batch, saved.
-    index : int
-        Which of its items.
     jobs : sequence of str
-        Jobs that must have ended well, as `send` named them.
+        Jobs to wait for, as `send` named them.
     resources : Resources
-        Of the job.
+        Partition and account are taken from it; one core will do.
 
     Returns
     -------
     str
         The job.
     """
-    script = write_job(batch)
+    (batch.root / "log").mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "xelith.pipeline", "report", str(batch.root)]
+    script = batch.root / "summary.sh"
+    write_text(script, f"#!/bin/sh\nexec {shlex.join(command)}\n")
+    arrays = ":".join(sorted({job.split("_")[0] for job in jobs}))
+    small = replace(resources, walltime="01:00:00", cores=1, gpus=0, memory_mib=2048)
     log = str(batch.root / "log").replace("%", "%%")
-    wait = [f"--dependency=afterok:{':'.join(jobs)}", "--kill-on-invalid-dep=yes"] if jobs else []
-    options = [f"--array={index}", "--job-name=xelith", f"--output={log}/%A_%a.log", f"--chdir={batch.root}"]
-    job = _sbatch([*options, *wait, *resources.options(), str(script)])
-    return f"{job}_{index}"
+    options = ["--job-name=xelith-summary", f"--output={log}/%j.log", f"--chdir={batch.root}"]
+    return _sbatch([f"--dependency=afterany:{arrays}", *options, *small.options(), str(script)])
 
 
 def _sbatch(arguments: Sequence[str]) -> str:

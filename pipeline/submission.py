@@ -14,7 +14,7 @@ from .config import Config
 from .ledger import Ledger, locked
 from .loading import ConfigError, load_config
 from .run_events import one_line
-from .slurm import Resources, send
+from .slurm import Resources, send, send_summary
 from .status import LEDGER, STATE, run_status
 from .store import write_text
 
@@ -88,7 +88,7 @@ def resubmit(root: Path, *, at_once: int | None = None) -> dict[str, str]:
 
 
 def _send(batch: Batch, indices: Sequence[int], at_once: int | None) -> dict[str, str]:
-    """Send items, those that ask for the same resources as one array."""
+    """Send items, those that ask for the same resources as one array, and then the page over all of them."""
     groups: dict[Resources, list[int]] = {}
     for index in indices:
         asked = Resources.of(load_for_submission(batch.items[index].config).compute)
@@ -99,6 +99,9 @@ def _send(batch: Batch, indices: Sequence[int], at_once: int | None) -> dict[str
         jobs |= send(batch, members, resources, at_once=at_once)
         batch = batch.sent(jobs)
         batch.save()
+    if jobs:
+        summary = send_summary(batch, list(jobs.values()), next(iter(groups)))
+        log.info("job %s writes %s when the others have ended", summary, batch.root / "index.html")
     return {batch.items[index].name: job for index, job in jobs.items()}
 
 

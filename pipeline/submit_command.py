@@ -28,7 +28,10 @@ def submit(
     ] = 30.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> None:
-    """Send configurations to SLURM, one job each; `xelith status` on the same folder tells how they are."""
+    """Send configurations to SLURM, one job each, and one that writes a page over all of them when they have ended.
+
+    `xelith status` on the same folder tells how they are.
+    """
     from . import submission
 
     if retry not in (None, "failed"):

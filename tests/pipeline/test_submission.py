@@ -163,6 +163,8 @@ def test_six_scans_with_one_that_fails_and_is_sent_again(slurm, disc_run):
     assert list(json.loads(again.stdout)["jobs"]) == ["five"]
     wait(lambda: states(root) == ["done"] * 6, "the sixth scan")
     assert xelith("status", root, "--verify", cwd=folder).returncode == 0
+    page = root / "index.html"  # written by a job that waits for the others
+    wait(lambda: page.is_file() and "five" in page.read_text(), "the page over all runs")
     assert "nothing to send" in xelith("submit", "--retry", "failed", "--out", root, cwd=folder).stdout
 
 
