@@ -7,7 +7,6 @@ the caller's threads do the rest. Device memory is asked for once and kept by Cu
 import importlib
 import importlib.util
 import logging
-import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +25,9 @@ T = TypeVar("T")
 
 LANES = 3
 """Blocks on the GPU at a time: one goes up, one is worked on, one comes down."""
+
+PLANS = 4
+"""FFT plans that a thread keeps: their work areas take memory, and a scan needs two or three."""
 
 SHARE = 0.85
 """Share of the free device memory that blocks may take."""
@@ -160,9 +162,8 @@ class Gpu:
         self._cupy.get_default_memory_pool().set_limit(size=self._budget)
         self._used = 0
         self._room = threading.Condition()
-        self._idle: queue.SimpleQueue[_Lane] = queue.SimpleQueue()
-        for _ in range(LANES):
-            self._idle.put(_Lane(self._cupy))
+        self._turns = threading.Semaphore(LANES)
+        self._own = threading.local()
 
     def run(self, work: Callable[..., T], *arrays: NDArray[Any], needs: int = 0) -> T:
         """Call a function with arrays on the GPU; arrays in its result are brought to the host.
@@ -220,12 +221,16 @@ class Gpu:
 
     @contextmanager
     def _lane(self) -> Iterator["_Lane"]:
-        """Take an idle lane and give it back."""
-        lane = self._idle.get()
-        try:
-            yield lane
-        finally:
-            self._idle.put(lane)
+        """Wait for a turn, and take the lane of this thread.
+
+        A lane stays with its thread because CuPy keeps FFT plans by thread: their work areas then belong to one stream,
+        and none is freed while another stream uses it.
+        """
+        with self._turns:
+            if not hasattr(self._own, "lane"):
+                self._own.lane = _Lane(self._cupy)
+                self._cupy.fft.config.set_plan_cache_size(PLANS)
+            yield self._own.lane
 
 
 class _Lane:

@@ -108,7 +108,8 @@ def _checked(value: Any, function: str) -> Any:
         return np.int32(value)
     if isinstance(value, float | np.floating):
         return np.float32(value)
-    if not getattr(value, "flags", None) or not value.flags.c_contiguous:
+    flags = getattr(value, "flags", None)
+    if flags is None or not flags.c_contiguous:
         raise ValueError(
             f"{function} was given a {type(value).__name__} that is not an array in C order; copy it first"
         )

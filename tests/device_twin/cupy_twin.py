@@ -250,7 +250,8 @@ def modules(cuda_on_cpu):
         is_available=lambda: True,
         runtime=_module("cupy.cuda.runtime", getDeviceProperties=lambda number: {"name": b"twin of a device"}),
     )
-    fft = _module("cupy.fft", **{name: on_device(getattr(np.fft, name)) for name in FFT.split()})
+    config = _module("cupy.fft.config", set_plan_cache_size=lambda size: None)
+    fft = _module("cupy.fft", config=config, **{name: on_device(getattr(np.fft, name)) for name in FFT.split()})
     linalg = _module("cupy.linalg", **{name: on_device(getattr(np.linalg, name)) for name in LINALG.split()})
     cupy = _module(
         "cupy",
@@ -274,5 +275,5 @@ def modules(cuda_on_cpu):
     cosine = _module("cupyx.scipy.fft", dctn=on_device(scipy.fft.dctn), idctn=on_device(scipy.fft.idctn))
     science = _module("cupyx.scipy", ndimage=ndimage, fft=cosine)
     cupyx = _module("cupyx", scipy=science, empty_pinned=np.empty)
-    every = (cupy, cuda, device, fft, linalg, cupyx, science, ndimage, cosine)
+    every = (cupy, cuda, device, config, fft, linalg, cupyx, science, ndimage, cosine)
     return {module.__name__: module for module in every}

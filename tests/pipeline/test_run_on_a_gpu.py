@@ -19,29 +19,33 @@ from xelith.pipeline.store import open_level
 from xelith.scans.geometry import ConeBeam, ParallelBeam
 from xelith.scans.scan import Scan
 
-N_THETA, N_ROWS, N_COLS = 40, 9, 48
-PARALLEL = (
-    steps.FlatField(air_columns=(0, 4)),
+N_THETA, N_ROWS, N_COLS = 120, 9, 48
+LIGHT = (
+    steps.FlatField(),
+    steps.BadPixels(),
+    steps.DynamicFlats(modes=1),
+    steps.Air(columns=((0, 4),)),
     steps.Zingers(),
+    steps.Shifts(drift_px=(0.4, 0.6)),
     steps.GlareFloor(share=0.01),
     steps.Deblur(sigma_px=0.5),
-    steps.Rings(method="all", size=5),
-    steps.Truncation(outer_diameter_mm=0.6, mu_per_cm=2.0),
+    steps.PhaseRetrieval(distance_mm=2.0, energy_kev=20.0, delta_beta=50.0),
 )
+CUT = steps.Truncation(outer_diameter_mm=0.6, mu_per_cm=2.0)
 CHAINS = {
-    "fourier": (ParallelBeam(10.0, 23.2), (*PARALLEL, steps.FourierFbp())),
-    "direct": (ParallelBeam(10.0, 23.2), (*PARALLEL, steps.Fbp())),
-    "cone": (ConeBeam(20.0, 50.0, 100.0, 23.2), (steps.FlatField(), steps.Zingers(), steps.Rings(), steps.Fdk())),
+    "fourier": (ParallelBeam(10.0, 23.2), np.pi, (*LIGHT, steps.Rings(method="all", size=5), CUT, steps.FourierFbp())),
+    "direct": (ParallelBeam(10.0, 23.2), np.pi, (*LIGHT[:2], *LIGHT[3:6], steps.Rings(method="wavelet"), steps.Fbp())),
+    "half views": (ParallelBeam(10.0, 40.3), 2 * np.pi, (LIGHT[0], steps.HalfAcquisition(), steps.FourierFbp())),
+    "cone": (ConeBeam(20.0, 50.0, 100.0, 23.2), 2 * np.pi, (*LIGHT[:2], LIGHT[4], steps.Rings(), steps.Fdk())),
 }
 
 
-def noisy_scan(geometry) -> Scan:
+def noisy_scan(geometry, turn) -> Scan:
     """Counts behind a cylinder, with noise and zingers, and flats before and after."""
     rng = np.random.default_rng(0)
-    chord = 2 * np.sqrt(np.clip(18.0**2 - (np.arange(N_COLS) - 23.2) ** 2, 0, None)) * 10e-4
+    chord = 2 * np.sqrt(np.clip(18.0**2 - (np.arange(N_COLS) - geometry.centre_px) ** 2, 0, None)) * 10e-4
     counts = rng.poisson(9e3 * np.exp(-20 * chord), (N_THETA, N_ROWS, N_COLS)) + 100.0
     counts[rng.random(counts.shape) < 1e-3] *= 5
-    turn = 2 * np.pi if isinstance(geometry, ConeBeam) else np.pi
     return Scan(
         counts.astype(np.float32),
         rng.poisson(9e3, (4, N_ROWS, N_COLS)).astype(np.float32) + 100,
@@ -52,8 +56,8 @@ def noisy_scan(geometry) -> Scan:
     )
 
 
-def reconstructed(folder, geometry, chain, device):
-    scan = noisy_scan(geometry)
+def reconstructed(folder, geometry, turn, chain, device):
+    scan = noisy_scan(geometry, turn)
     folder.mkdir()
     job = Job("main", scan, select(scan.shape, Region()), chain, folder, Compute(device=device, memory_gib=0.25))
     done = reconstruct(job, Ledger(folder / "ledger.jsonl"), "mark")
@@ -62,14 +66,13 @@ def reconstructed(folder, geometry, chain, device):
 
 @pytest.mark.parametrize("case", CHAINS)
 def test_a_run_gives_the_same_on_a_gpu(device, tmp_path, case):
-    geometry, chain = CHAINS[case]
-    here, on_host = reconstructed(tmp_path / "host", geometry, chain, "cpu")
-    there, on_gpu = reconstructed(tmp_path / "gpu", geometry, chain, "gpu")
+    here, on_host = reconstructed(tmp_path / "host", *CHAINS[case], "cpu")
+    there, on_gpu = reconstructed(tmp_path / "gpu", *CHAINS[case], "gpu")
     assert abs(here).max() > 5
     error = there - here
     assert np.sqrt((error**2).mean()) < 1e-4 * np.sqrt((here**2).mean())  # the parity that the project promises
     assert on_gpu.repaired == on_host.repaired
-    assert on_gpu.repaired["zingers"] > 5
+    assert on_gpu.repaired["zingers"] > 5 or steps.Zingers() not in CHAINS[case][-1]
     np.testing.assert_allclose(
         on_gpu.mean_transmission, on_host.mean_transmission, rtol=1e-5
     )  # sums in single precision
