@@ -188,16 +188,19 @@ def _excess(
     shares: RowShares, before: RowShares | None, reference: NDArray[np.intp]
 ) -> tuple[NDArray[np.float64], float, float, float]:
     """Lithium by row beyond what was labelled; the noise of a row, of the reference, and a slope across it, if any."""
-    lithium = _left_over(shares, reference)
-    if before is not None:
-        lithium = lithium - _left_over(before, reference)
+    if before is None:
+        lithium = _left_over(shares, reference)
+    else:
+        solid = before.electrolyte[reference].mean(axis=0)
+        lithium = (before.electrolyte - shares.electrolyte) / solid - (shares.gas - before.gas) + before.lithium
     by_row = (lithium - shares.lithium) @ shares.weights
     rows = by_row[reference]
     noise = float(np.std(np.diff(rows))) / sqrt(2.0)
     half = rows.size // 2
     step = abs(float(rows[:half].mean() - rows[half:].mean()))
     expected = noise * sqrt(1 / half + 1 / (rows.size - half))
-    return by_row, noise, noise / sqrt(rows.size), step if step > 2 * expected else 0.0
+    slopes = before is None and step > 2 * expected
+    return by_row, noise, noise / sqrt(rows.size), step if slopes else 0.0
 
 
 def _left_over(shares: RowShares, reference: NDArray[np.intp]) -> NDArray[np.float64]:

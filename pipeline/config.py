@@ -11,10 +11,8 @@ from ..materials.phases import Phase
 from .compute import Compute
 from .formulas import Formula
 from .presets import CELL_PRESETS
-from .sections import Metrology, Range, Section
+from .sections import Alignment, Metrology, Output, Range, Section, Segmentation, TwoGas
 from .steps import DEFAULT_CHAIN, AnyStep, Fdk, Step, check_chain
-
-GreyPhase = Literal["void", "lithium", "carbon", "electrolyte", "collector", "casing"]
 
 
 class Filter(Section):
@@ -296,46 +294,6 @@ class ChargeEntry(Section):
         return self
 
 
-class Alignment(Section):
-    """How the argon scan is brought into register with the xenon scan."""
-
-    method: Literal["auto", "none"] = Field("auto", description="auto: rigid, on the electrolyte; none: taken as it is")
-
-
-class Segmentation(Section):
-    """How voxels become phases."""
-
-    method: Literal["auto", "two-gas", "thresholds", "none"] = "auto"
-    levels: dict[Literal["argon", "xenon"], dict[GreyPhase, float]] = Field(
-        default={},
-        description="µ in cm^-1 that a phase reads in a gas, where it is known better than the scan tells; thresholds "
-        "lie halfway between",
-    )
-
-
-class TwoGas(Section):
-    """Electrolyte and gas from an argon and a xenon scan, decomposed ray by ray."""
-
-    decompose: Literal["auto", "on", "off"] = Field(
-        "auto",
-        description="auto: where both scans are there as parallel-beam projections and beam and electrolyte are known; "
-        "on: the run stops with the reason where it cannot be done",
-    )
-    block_std: float = Field(
-        0.03, gt=0, le=1, description="standard deviation of lithium's share that blocks are made large enough for"
-    )
-
-
-class Output(Section):
-    """What is written."""
-
-    levels: int = Field(5, ge=1, le=8, description="most levels of the pyramid")
-    keep_scratch: bool = False
-    publish: str | None = Field(
-        None, pattern=r"^s3://[^\s]+$", description="folder of an S3 store that gets a copy, s3://bucket/name"
-    )
-
-
 class Config(Section):
     """A run: one cell, scanned in argon, xenon or both."""
 
@@ -344,6 +302,10 @@ class Config(Section):
     scans: dict[str, ScanEntry] = Field(min_length=1)
     cell: Cell = Cell()
     charge: ChargeEntry | None = None
+    before: dict[str, ScanEntry] = Field(
+        default_factory=dict,
+        description="the same cell before charging; what an entry leaves out is taken from the scan of its name",
+    )
     reconstruction: tuple[AnyStep, ...] = DEFAULT_CHAIN  # type: ignore[assignment]
     registration: Alignment = Alignment()
     segmentation: Segmentation = Segmentation()
@@ -360,7 +322,7 @@ class Config(Section):
         check_chain(value)
         return value
 
-    @field_validator("scans")
+    @field_validator("scans", "before")
     @classmethod
     def _plain_names(cls, value: dict[str, ScanEntry]) -> dict[str, ScanEntry]:
         for name in value:

@@ -7,12 +7,13 @@ import numpy as np
 
 from ..metrology.mixed_zone import MixedZone, RowShares, mixed_zone, row_shares
 from ..metrology.survey import Survey
+from .before import Stage, on_same_rows
 from .phase_map import Labelled
 from .store import open_level
 from .two_gas import RIM_PX, TwoGas
 
 
-def mixed_of(labelled: Labelled, survey: Survey, shares: TwoGas | str) -> MixedZone | str:
+def mixed_of(labelled: Labelled, survey: Survey, shares: TwoGas | str, before: Stage | None = None) -> MixedZone | str:
     """Measure the lithium finer than a voxel from the shares of electrolyte and gas.
 
     Parameters
@@ -23,6 +24,8 @@ def mixed_of(labelled: Labelled, survey: Survey, shares: TwoGas | str) -> MixedZ
         Where the electrolyte begins and ends.
     shares : TwoGas or str
         Shares, or why there are none.
+    before : Stage, optional
+        What the scans before charging have shown; reference in place of electrolyte far from the anode.
 
     Returns
     -------
@@ -37,11 +40,21 @@ def mixed_of(labelled: Labelled, survey: Survey, shares: TwoGas | str) -> MixedZ
     if interface is None or survey.penetration is None:
         return "the labels hold no electrolyte"
     begins = float(np.mean(interface.heights_px()))
-    rows = shares_by_row(labelled, survey, shares)
+    rows, fresh = shares_by_row(labelled, survey, shares), None if before is None else _rows_before(before)
+    if fresh is not None:
+        rows, fresh = on_same_rows(rows, fresh)
+    hidden = survey.penetration.tolerance_um / labelled.layout.voxel_um
     try:
-        return mixed_zone(rows, begins=begins, hidden_rows=survey.penetration.tolerance_um / labelled.layout.voxel_um)
+        return mixed_zone(rows, begins=begins, hidden_rows=hidden, before=fresh)
     except ValueError as error:
         return str(error)
+
+
+def _rows_before(before: Stage) -> RowShares | None:
+    labelled, survey, shares = before.labelled, before.survey, before.shares
+    if not isinstance(labelled, Labelled) or not isinstance(shares, TwoGas) or survey is None:
+        return None
+    return None if survey.frame.interface is None else shares_by_row(labelled, survey, shares)
 
 
 def shares_by_row(labelled: Labelled, survey: Survey, shares: TwoGas) -> RowShares:

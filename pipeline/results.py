@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .balance_terms import bodies_are_known
 from .config import Config
 from .job import Reconstructed
 from .measured_numbers import (
@@ -18,7 +19,7 @@ from .measured_numbers import (
     penetration_section,
     report_section,
 )
-from .measuring import Measured, bodies_are_known
+from .measuring import Measured
 from .phase_map import Labelled, Unlabelled
 from .store import open_level
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..scans.geometry import ConeBeam
 from ..scans.remote import remote_url
+from .before import Stage, config_before
 from .cluster import Threads, Workers, open_workers
 from .config import Config
 from .engine import reconstruct
@@ -103,11 +104,12 @@ def run_config(
     config = load_config(config_path)
     if threads is not None and config.compute.threads is None:
         config = config.model_copy(update={"compute": config.compute.model_copy(update={"threads": threads})})
-    opened = open_all(config)
-    for one in opened:
+    opened, fresh = open_all(config), config_before(config)
+    for one in opened if fresh is None else [*opened, *open_all(fresh)]:
         if one.scan is not None and one.selection is not None:
-            check_job(_job(config, one, folder, lambda stage, done, total: None))
-            check_memory(config, one.selection, config.chain(one.name))
+            own = _config_of(one, config, fresh)
+            check_job(_job(own, one, folder, lambda stage, done, total: None))
+            check_memory(own, one.selection, own.chain(one.name))
     check_owner(config, config_path, folder, update=update)
     state = folder / STATE
     with locked(state), _logged(state / "run.log"), open_workers(config.compute) as workers:
@@ -239,14 +241,26 @@ def _finish(run: Run, opened: list[Opened]) -> dict[str, Any]:
         log.info("nothing to do: every part of the run is done")
         done: dict[str, Any] = json.loads(outputs[0].read_text(encoding="utf8"))
         return done
+    results, _ = _work(run, opened, marks)
+    if run.config.output.publish is not None:
+        copy_to_store(run.folder, run.config.output.publish.rstrip("/"), run.ledger, run.advance)
+    run.ledger.record("run", 0, whole)
+    write_text(run.folder / "run.log", (run.folder / STATE / "run.log").read_text(encoding="utf8"))
+    return results
+
+
+def _work(run: Run, opened: list[Opened], marks: dict[str, str]) -> tuple[dict[str, Any], Stage]:
+    """Do what is not done, the scans before charging first, and write results and report."""
+    outputs = [run.folder / name for name in ("results.json", "report.html")]
     started, clock = now(), time.monotonic()
     log.info("run of %s starts", run.config.sample)
     if unused := run.config.recorded_only():
         log.warning("recorded, but not corrected for: %s", ", ".join(unused))
+    fresh = _before(run)
     volumes = {one.name: _volume(run, one, marks[one.name]) for one in opened}
     labelled = label_phases(run.config, volumes, run.folder, run.ledger, run.advance)
     shares = _decomposed(run, opened, marks, volumes, labelled)
-    measured = measure(run.config, labelled, run.folder, shares=shares)
+    measured = measure(run.config, labelled, run.folder, shares=shares, before=fresh)
     sources = {one.name: _source(run, one, marks[one.name]) for one in opened}
     results = build_results(run.config, volumes, labelled, measured, sources)
     results["two_gas"] = two_gas_summary(shares)
@@ -261,12 +275,24 @@ def _finish(run: Run, opened: list[Opened]) -> dict[str, Any]:
     run.advance("report", 1, 1)
     if not run.config.output.keep_scratch:
         shutil.rmtree(run.folder / STATE / "scratch", ignore_errors=True)
-    if run.config.output.publish is not None:
-        copy_to_store(run.folder, run.config.output.publish.rstrip("/"), run.ledger, run.advance)
-    run.ledger.record("run", 0, whole)
     log.info("run of %s is done after %.1f s", run.config.sample, time.monotonic() - clock)
-    write_text(run.folder / "run.log", (run.folder / STATE / "run.log").read_text(encoding="utf8"))
-    return results
+    return results, Stage(labelled, shares, measured.survey)
+
+
+def _before(run: Run) -> Stage | None:
+    """Run the scans before charging into their own folder."""
+    config = config_before(run.config)
+    if config is None:
+        return None
+    folder = run.folder / "before"
+    fresh = replace(run, config=config, folder=folder, ledger=Ledger(folder / STATE / "ledger.jsonl"))
+    opened = open_all(config)
+    _, found = _work(fresh, opened, {one.name: scan_mark(one.entry) for one in opened})
+    return found
+
+
+def _config_of(one: Opened, config: Config, fresh: Config | None) -> Config:
+    return fresh if fresh is not None and fresh.scans.get(one.name) is one.entry else config
 
 
 def _job(config: Config, one: Opened, folder: Path, advance: Advance) -> Job:

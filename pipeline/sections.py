@@ -1,8 +1,11 @@
 """What every part of the configuration is, and the part that says what is measured."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Range = tuple[int, int]
+GreyPhase = Literal["void", "lithium", "carbon", "electrolyte", "collector", "casing"]
 
 
 class Section(BaseModel):
@@ -36,6 +39,10 @@ class Metrology(Section):
     area_cm2_std: float = Field(0.0, ge=0, description="standard deviation of area_cm2")
     voxel_share_std: float = Field(0.002, ge=0, le=0.2, description="uncertainty of the voxel's edge as a share of it")
     carbon: CarbonUptake | None = Field(None, description="declared capacity of the carbon")
+    carbon_porosity: float | None = Field(
+        None, gt=0, lt=1, description="open pores of the carbon before charging, declared; with `before`, its filling"
+    )
+    carbon_porosity_std: float = Field(0.0, ge=0, lt=1)
     regions: dict[str, tuple[Range, Range]] = Field(
         default_factory=dict, description="parts of the electrode to measure apart: name: [[y0, y1], [x0, x1]] voxels"
     )
@@ -47,3 +54,43 @@ class Metrology(Section):
             if any(not 0 <= first < last for first, last in spans):
                 raise ValueError(f"region {name} is {[list(s) for s in spans]}; give [first, last) with first < last")
         return value
+
+
+class Alignment(Section):
+    """How the argon scan is brought into register with the xenon scan."""
+
+    method: Literal["auto", "none"] = Field("auto", description="auto: rigid, on the electrolyte; none: taken as it is")
+
+
+class Segmentation(Section):
+    """How voxels become phases."""
+
+    method: Literal["auto", "two-gas", "thresholds", "none"] = "auto"
+    levels: dict[Literal["argon", "xenon"], dict[GreyPhase, float]] = Field(
+        default={},
+        description="µ in cm^-1 that a phase reads in a gas, where it is known better than the scan tells; thresholds "
+        "lie halfway between",
+    )
+
+
+class TwoGas(Section):
+    """Electrolyte and gas from an argon and a xenon scan, decomposed ray by ray."""
+
+    decompose: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="auto: where both scans are there as parallel-beam projections and beam and electrolyte are known; "
+        "on: the run stops with the reason where it cannot be done",
+    )
+    block_std: float = Field(
+        0.03, gt=0, le=1, description="standard deviation of lithium's share that blocks are made large enough for"
+    )
+
+
+class Output(Section):
+    """What is written."""
+
+    levels: int = Field(5, ge=1, le=8, description="most levels of the pyramid")
+    keep_scratch: bool = False
+    publish: str | None = Field(
+        None, pattern=r"^s3://[^\s]+$", description="folder of an S3 store that gets a copy, s3://bucket/name"
+    )
