@@ -15,7 +15,6 @@ from xelith.materials import Gas
 from xelith.simulation import PRESETS, SETUPS, Cone, acquire, build_cell, resized, shrunk, streamed, twin
 from xelith.simulation.twin import centred
 
-VIEWS = 16
 PIXEL_UM = 2.0
 
 
@@ -24,6 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pixels", nargs="*", type=int, default=[])
     parser.add_argument("--cone", action="store_true")
+    parser.add_argument("--views", type=int, default=16)
     parser.add_argument("--kodama", metavar="CELL")
     parser.add_argument("--memory-gib", type=float, default=4.0)
     parser.add_argument("--training", type=int, metavar="N")
@@ -34,7 +34,7 @@ def main() -> None:
         training_cells(arguments.training)
     else:
         for pixels in arguments.pixels or [512, 1024]:
-            one_size(pixels, cone=arguments.cone)
+            one_size(pixels, arguments.views, cone=arguments.cone)
 
 
 def peak_mib() -> float:
@@ -42,20 +42,20 @@ def peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def rates(views: int, start: float, used: float) -> str:
+def rates(count: int, start: float, used: float) -> str:
     """Say how many views were made a second since a moment."""
     wall, cpu = time.perf_counter() - start, time.process_time() - used
-    return f"{views / wall:.3g} views/s by the clock, {views / cpu:.3g} views per second of one core"
+    return f"{count / wall:.3g} views/s by the clock, {count / cpu:.3g} views per second of one core"
 
 
-def one_size(pixels: int, *, cone: bool) -> None:
+def one_size(pixels: int, views: int, *, cone: bool) -> None:
     """Build and scan a cell of one size."""
     wide_um, high_um = pixels * PIXEL_UM, pixels / 2 * PIXEL_UM
     small = shrunk(PRESETS["kodama-process-3"], 0.8 * wide_um, high_um + 8, voxel_um=PIXEL_UM / 2)
     start = time.perf_counter()
     cell = build_cell(small.design, small.charge)
     built = time.perf_counter() - start
-    scan = resized(SETUPS["demo"](), n_rows=pixels // 2, n_cols=pixels, n_views=VIEWS)
+    scan = resized(SETUPS["demo"](), n_rows=pixels // 2, n_cols=pixels, n_views=views)
     scan = replace(scan, n_flats=1, n_darks=1)
     if cone:
         detector = replace(scan.detector, pixel_um=2 * PIXEL_UM)
@@ -66,7 +66,7 @@ def one_size(pixels: int, *, cone: bool) -> None:
     acquire(cell, Gas("xenon", 6), scan, pose=pose)
     print(
         f"{pixels} columns x {pixels // 2} rows, {'cone' if cone else 'parallel'}: cell {built:.1f} s, "
-        f"{rates(VIEWS, start, used)}, peak {peak_mib():.0f} MiB"
+        f"{rates(views, start, used)}, peak {peak_mib():.0f} MiB"
     )
 
 

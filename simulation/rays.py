@@ -54,11 +54,27 @@ def pack_slices(labels: NDArray[np.uint8], renamed: NDArray[np.uint8] | None = N
     raw = np.empty(n_blocks * n * n * LANES + LANES, dtype=np.uint8)
     skip = -raw.ctypes.data % LANES  # vectors that start on a cache line load in one go
     packed = raw[skip : skip + n_blocks * n * n * LANES].reshape(n_blocks, n, n, LANES)
+    names = np.arange(256, dtype=np.uint8)
+    if renamed is not None:
+        names[: len(renamed)] = renamed
     for block in range(n_blocks):
-        part = labels[block * LANES : (block + 1) * LANES]
-        packed[block, ..., : len(part)] = np.moveaxis(part if renamed is None else renamed[part], 0, 2)
-        packed[block, ..., len(part) :] = 255
+        _pack(labels[block * LANES : (block + 1) * LANES], names, packed[block])
     return packed
+
+
+@njit(nogil=True, cache=True, error_model="numpy", boundscheck=False)
+def _pack(labels, names, packed):  # type: ignore[no-untyped-def]
+    """Turn slices into lanes, tile by tile, so that both sides of the turn stay in L1."""
+    n_z, n, _ = labels.shape
+    for y in range(n):
+        for first in range(0, n, LANES):
+            last = min(first + LANES, n)
+            for z in range(n_z):
+                for x in range(first, last):
+                    packed[y, x, z] = names[labels[z, y, x]]
+            for z in range(n_z, LANES):
+                for x in range(first, last):
+                    packed[y, x, z] = 255
 
 
 def path_lengths(

@@ -290,12 +290,11 @@ def balance_of(cell: Cell) -> Balance:
 
 
 def _channels(cell: Cell) -> NDArray[np.float32]:
-    """Return what a voxel of each tissue adds to the phases, to lithium and to the film: (n_tissues, n_channels)."""
-    table = np.zeros((len(cell.tissues), len(Phase) + 2), dtype=np.float32)
+    """Return phase, share of lithium, and share of film of a voxel of each tissue: (n_tissues, 3)."""
+    table = np.zeros((len(cell.tissues), 3), dtype=np.float32)
     for code, kind in enumerate(cell.tissues):
-        table[code, kind.phase] = 1
-        table[code, LITHIUM] = kind.lithium_share
-        table[code, FILM] = kind.lithium_share if kind.site in (Site.FILM, Site.FOIL) else 0
+        film = kind.lithium_share if kind.site in (Site.FILM, Site.FOIL) else 0
+        table[code] = kind.phase, kind.lithium_share, film
     return table
 
 
@@ -316,28 +315,36 @@ def _overlap(
 def _gather(labels, inside, channels, first_row, row_weights, first, weights, shares):  # type: ignore[no-untyped-def]
     """Add the fine voxels in the tube to `shares`, (n_rows, n_channels, n_y, n_x)."""
     _, n_channels, n, _ = shares.shape
-    line = np.zeros((n_channels, n), dtype=np.float32)
+    line, used = np.zeros((n_channels, n), dtype=np.float32), np.zeros(n_channels, dtype=np.bool_)
     for z in range(labels.shape[0]):
         for y in range(labels.shape[1]):
-            line[:] = 0
             for x in range(labels.shape[2]):
                 if not inside[y, x]:
                     continue
+                phase, lithium, film = channels[labels[z, y, x]]
+                which = int(phase)
+                used[which] = True
+                used[LITHIUM] |= lithium > 0
+                used[FILM] |= film > 0
                 for tap in range(weights.shape[1]):
                     weight, column = weights[x, tap], first[x] + tap
                     if weight > 0:
-                        for channel in range(n_channels):
-                            share = channels[labels[z, y, x], channel]
-                            if share != 0:
-                                line[channel, column] += weight * share
-            for row_tap in range(row_weights.shape[1]):
-                for tap in range(weights.shape[1]):
-                    weight = row_weights[z, row_tap] * weights[y, tap]
-                    if weight > 0:
-                        target = shares[first_row[z] + row_tap]
-                        for channel in range(n_channels):
+                        line[which, column] += weight
+                        if lithium > 0:
+                            line[LITHIUM, column] += weight * lithium
+                            line[FILM, column] += weight * film
+            for channel in range(n_channels):
+                if not used[channel]:
+                    continue
+                for row_tap in range(row_weights.shape[1]):
+                    for tap in range(weights.shape[1]):
+                        weight = row_weights[z, row_tap] * weights[y, tap]
+                        if weight > 0:
+                            target = shares[first_row[z] + row_tap, channel, first[y] + tap]
                             for column in range(n):
-                                target[channel, first[y] + tap, column] += weight * line[channel, column]
+                                target[column] += weight * line[channel, column]
+                line[channel] = 0
+                used[channel] = False
 
 
 def _casing_shares(cell: Cell, n_out: int, pixel_um: float) -> NDArray[np.float32]:
