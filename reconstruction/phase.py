@@ -1,6 +1,7 @@
 """Single-distance phase retrieval: fringes of propagation turned back into the thickness of one material."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import scipy.fft
@@ -108,7 +109,13 @@ def _padding(n: int, reach: int) -> tuple[int, int]:
     return reach, length - n - reach
 
 
+@lru_cache(maxsize=1)
 def _response(shape: tuple[int, int], length_px: float) -> NDArray[np.float32]:
-    """Return 1 / (1 + (2 pi f length)^2) on the half plane of a real transform; f in cycles per pixel."""
+    """Return 1 / (1 + (2 pi f length)^2) on the half plane of a real transform; f in cycles per pixel.
+
+    Kept from call to call: views come one by one, and all have the same.
+    """
     rows, columns = np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])
-    return (1 / (1 + (2 * math.pi * length_px) ** 2 * (rows**2 + columns**2))).astype(np.float32)
+    response = (1 / (1 + (2 * math.pi * length_px) ** 2 * (rows**2 + columns**2))).astype(np.float32)
+    response.setflags(write=False)
+    return response
