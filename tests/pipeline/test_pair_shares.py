@@ -23,7 +23,8 @@ def pair_of(radius_px, outer_um) -> RayPair:
     solid, gases = MATERIALS["li5.5ps4.5br1.5"], (Gas("argon", 1.0), Gas("xenon", 6.0))
     wall = None if outer_um is None else (MATERIALS["peek"], 0.01)
     model = ray_model(tube("Mo", 44), solid, *gases, longest_cm=0.03, wall=wall)
-    sides = [Side(None, np.arange(N_THETA) * np.pi / N_THETA, 23.2, (FourierFbp(),), None, 0.0) for _ in range(2)]
+    rays = np.zeros((N_THETA, 3, N_COLS), np.float32)  # only their shape is asked for
+    sides = [Side(rays, np.arange(N_THETA) * np.pi / N_THETA, 23.2, (FourierFbp(),), None, 0.0) for _ in range(2)]
     layout = SimpleNamespace(shape=(3, N_COLS, N_COLS), voxel_um=VOXEL_UM)
     bore = Bore(23.5, 23.5, radius_px)
     return RayPair(*sides, RigidMove((0.0, 0.0, 0.0)), model, layout, bore, (None, None), outer_um, 0.002, 1e9, 1)
