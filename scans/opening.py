@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from . import als832, ctsimu, data_exchange, described, nxtomo, tiff_stack, txrm, xtekct, zarr_frames
+from . import als832, ctsimu, data_exchange, described, matlab_sinogram, nxtomo, tiff_stack, txrm, xtekct, zarr_frames
 from .contents import Kind, content_kind
 from .errors import ScanError
 from .geometry import Geometry
@@ -51,6 +51,7 @@ READERS: tuple[Reader, ...] = (
     Reader(als832.FORMAT, ("hdf5",), als832.recognises, als832.read),
     Reader(tiff_stack.FORMAT, ("tiff",), tiff_stack.recognises, tiff_stack.read),
     Reader(txrm.FORMAT, ("ole",), txrm.recognises, txrm.read),
+    Reader(matlab_sinogram.FORMAT, ("matlab",), matlab_sinogram.recognises, matlab_sinogram.read),
     Reader(described.NUMPY, ("numpy",), described.is_numpy, described.read_numpy),
 )
 """All readers, asked in this order."""
@@ -62,7 +63,7 @@ def open_scan(path: str | Path, **hints: Any) -> Scan:
     Parameters
     ----------
     path : str or Path
-        A file (DataExchange, NXtomo or ALS HDF5, TIFF, Zeiss txrm, Nikon xtekct, CTSimU or sidecar) or a
+        A file (DataExchange, NXtomo or ALS HDF5, TIFF, Zeiss txrm, Nikon xtekct, CTSimU, MATLAB or sidecar) or a
         folder of TIFF files or zarr. The ending plays no part.
     **hints : object
         What the file lacks or says wrongly; the fields of `Hints`, for instance `pixel_um=0.54` or
@@ -117,6 +118,7 @@ def unknown_layout(path: Path, kind: Kind) -> str:
         "empty": "is empty; it was not written: copy it again",
         "folder": "holds no TIFF files and no zarr, nor do its folders; give the folder of frames, or the scan's file",
         "hdf5": "is HDF5 without exchange/data or an NXtomo image_key; name its frames in a sidecar as file.h5:/path",
+        "matlab": "is a MATLAB file without a vector of angles (angles, theta); give the sinogram as NumPy or TIFF",
         "text": "is text and describes no scan; give a sidecar with projections, or a file of frames",
     }
     if kind == "text":

@@ -109,7 +109,7 @@ def test_sidecar_names_datasets_of_an_unknown_layout(tmp_path):
         (b"", "a is empty; it was not written"),
         (bytes(range(32)), "a is of no known layout; known are Nikon xtekct, .*"),
         (b"just a note", "a holds no mapping"),
-        (b"MATLAB 5.0 MAT-file", "a is of no known layout"),
+        (b"MATLAB 5.0 MAT-file", "a is damaged or no MATLAB file"),
     ],
 )
 def test_what_is_no_scan(tmp_path, content, message):
