@@ -40,3 +40,13 @@ def test_root_imports_nothing():
     source = (ROOT / "__init__.py").read_text(encoding="utf8")
     assert "import" not in source
     assert re.fullmatch(r"\d+\.\d+\.\d+", xelith.__version__)
+
+
+def test_every_kernel_file_is_packaged():
+    named = set(PROJECT["tool"]["setuptools"]["packages"])
+    patterns = PROJECT["tool"]["setuptools"]["package-data"]["*"]
+    kernels = [path for path in ROOT.glob("*/kernels/*.cu") if path.parts[len(ROOT.parts)] != "build"]
+    assert kernels
+    for path in kernels:
+        assert "xelith." + ".".join(path.parent.relative_to(ROOT).parts) in named
+        assert any(path.match(pattern) for pattern in patterns)
