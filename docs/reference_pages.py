@@ -117,7 +117,7 @@ def _kind(annotation: Any) -> str:
         "xelith.pipeline.sections.",
     ):
         text = text.replace(module, "")
-    text = text.replace("<class '", "").replace("'>", "")
+    text = text.replace("<class '", "").replace("'>", "").replace(" | ", " or ")
     if len(text) > 90:
         names = [value for value in get_args(annotation) if isinstance(value, str)]
         text = "one of " + ", ".join(names) if names else "mapping or list, see below"
