@@ -157,6 +157,9 @@ source: {_source_text(answers.source)}
 scans:
 {chr(10).join(scans)}
 
+# The same cell before charging makes lithium in the electrolyte and in the carbon measurable:
+# before: {{xenon: {{path: fresh_xenon.h5}}}}
+
 # Materials and bore by preset; what differs is given beside it: inner_diameter_mm, electrolyte: {{formula: ...,
 # density_g_cm3: ...}}, collector, carbon, casing.
 cell: {{preset: {answers.cell}}}

@@ -113,7 +113,7 @@ class CentreWidget(Container):
             return
         hints = {name: value for name, value in entry.hints().items() if name != "centre_px"}
         self.state.value = "looking for the axis ..."
-        in_background(lambda: find_scan_centre(path, hints), done=self._found, failed=self._failed)
+        in_background(lambda: find_scan_centre(path, hints)[0], done=self._found, failed=self._failed)
 
     def _found(self, found: dict[str, Any]) -> None:
         centre = float(found["centre_px"])

@@ -53,11 +53,11 @@ def test_no_name_breaks_the_file(tmp_path, sample):
 
 def test_what_stands_in_comments_is_valid_too():
     text = config_text(changed(duration_min=0.0))
-    keys = ("# charge:", "# reconstruction:", "# compute:")
+    keys = ("# before:", "# charge:", "# reconstruction:", "# compute:")
     values = yaml.safe_load(
         "\n".join(line.removeprefix("# ") if line.startswith(keys) else line for line in text.splitlines())
     )
-    for name in ("charge", "reconstruction", "compute"):
+    for name in ("before", "charge", "reconstruction", "compute"):
         assert name in values
     Config.model_validate(values)
 

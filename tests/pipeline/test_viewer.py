@@ -177,6 +177,15 @@ def test_the_axis_slider_moves_the_live_slice(window):
     assert window.wait(lambda: not axis._newest.is_busy and abs(layer.metadata["xelith"]["centre_px"] - centre) < 0.06)
 
 
+def test_the_axis_is_found_and_the_slider_goes_there(window):
+    axis = window.tools["Axis"]
+    truth = json.loads((window.folder / "results.json").read_text())["scans"]["xenon"]["centre_px"]
+    axis.centre.value = truth + 4
+    axis._find()
+    assert window.wait(lambda: "confidence" in axis.state.value, seconds=60)
+    assert axis.centre.value == pytest.approx(truth, abs=0.5)  # from fewer rows than the run has, in strong noise
+
+
 def test_the_axis_is_written_to_the_configuration(window):
     axis = window.tools["Axis"]
     axis.centre.value = 100.5
