@@ -35,7 +35,8 @@ def shares_of_rows(pair: RayPair, argon: Array, xenon: Array) -> tuple[tuple[Arr
     gas = gas - np.float32(pair.beside_cm)
     signs = np.where(np.arange(pair.n_views) % 2, -pair.noise_factor, pair.noise_factor).astype(np.float32)
     signs = xp.asarray(signs)[:, None]
-    return (reconstructed(pair, solid), reconstructed(pair, gas), reconstructed(pair, signs * (solid + gas))), n
+    noise = reconstructed(pair, signs * (solid + gas))
+    return (reconstructed(pair, solid, beyond=1.0), reconstructed(pair, gas), noise), n
 
 
 def decomposed(
@@ -81,7 +82,7 @@ def decomposed(
     return solid, gas, n_outside
 
 
-def reconstructed(pair: RayPair, paths: Array) -> Array:
+def reconstructed(pair: RayPair, paths: Array, *, beyond: float | None = None) -> Array:
     """Reconstruct the share of each voxel from paths.
 
     Parameters
@@ -90,6 +91,8 @@ def reconstructed(pair: RayPair, paths: Array) -> Array:
         Both scans.
     paths : (n_rows, n_theta, n_cols) array of float32
         In cm.
+    beyond : float, optional
+        Share that the cell has where the detector cuts it off, dimensionless; None carries the edges on.
 
     Returns
     -------
@@ -98,7 +101,8 @@ def reconstructed(pair: RayPair, paths: Array) -> Array:
     """
     xp, n_cols, centre_px = array_namespace(paths), paths.shape[2], pair.xenon.centre_px
     if pair.is_cut:
-        found = extend(paths, centre_px=centre_px, outer_radius_px=pair.reach_px, mu_per_px=None)
+        per_px = None if beyond is None else beyond * pair.layout.voxel_um * 1e-4
+        found = extend(paths, centre_px=centre_px, outer_radius_px=pair.reach_px, mu_per_px=per_px)
         paths, centre_px = found.sinograms, found.centre_px
         if (paths.shape[2] - n_cols) % 2:
             paths = xp.pad(paths, ((0, 0), (0, 0), (0, 1)), mode="edge")

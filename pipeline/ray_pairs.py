@@ -1,7 +1,7 @@
 """An argon and a xenon scan whose rays are the same: the move between them undone on their sinograms."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -258,6 +258,8 @@ def pair_of(
     sides = {gas: _side(config, job, mark, volumes[job.name], ledger) for gas, (job, mark) in jobs.items()}
     job, layout = jobs["xenon"][0], volumes[jobs["xenon"][0].name].layout
     found, bore = labelled.aligned.registration, labelled.thresholds.bore
+    if (inner_um := config.cell.inner_diameter_um) is not None:  # a view may end before the bore does
+        bore = replace(bore, radius_px=inner_um / 2 / layout.voxel_um, source="given")
     move = RigidMove() if found is None else about_axis(found.move, layout, sides["argon"].n_cols)
     move.on_projections(sides["xenon"].theta)
     entry = config.scans[job.name]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Block, open_device
 from ..segmentation.block_sums import BlockSums
-from ..segmentation.bore import Bore, radial_profile
+from ..segmentation.bore import radial_profile
 from ..segmentation.fractions import Fractions, coarsened, split
 from .beams import scans_by_gas, source_spectrum
 from .config import Config
@@ -293,7 +293,7 @@ def _add_blocks(
     n_y, n_x = shares[0].shape[1:]
     rows = np.arange(slab.start, slab.stop)
     deep = pair.is_electrolyte(rows)
-    reach_px = _reach_px(shares[0][deep], pair.bore) if deep.any() else 0.0
+    reach_px = _reach_px(shares[0][deep], pair) if deep.any() else 0.0
     counted = deep[:, None, None] & (pair.bore.distance(n_y, n_x) <= reach_px - RIM_PX)
     sums = BlockSums.of(*shares, counted, block_px=block_px, noise=noise)
     place = slice(slab.start // block_px, slab.start // block_px + sums.counts.shape[0])
@@ -301,13 +301,16 @@ def _add_blocks(
         group[name][place] = getattr(sums, name).astype(np.float32)  # type: ignore[index]
 
 
-def _reach_px(solid: NDArray[np.float32], bore: Bore) -> float:
-    """Radius of the pellet: that of the bore, or less where a gap lies between them."""
-    profile = radial_profile(solid.mean(axis=0), bore)[: int(bore.radius_px)]
+def _reach_px(solid: NDArray[np.float32], pair: RayPair) -> float:
+    """Radius of the pellet: that of the bore, or less where a gap lies between them or the view ends."""
+    bore, (n_y, n_x) = pair.bore, solid.shape[1:]
+    off = float(np.hypot(bore.y - (n_y - 1) / 2, bore.x - (n_x - 1) / 2))
+    view_px = min(pair.xenon.centre_px, n_x - 1 - pair.xenon.centre_px) - off
+    profile = radial_profile(solid.mean(axis=0), bore)[: int(min(bore.radius_px, view_px))]
     core = float(np.median(profile[: max(len(profile) // 2, 1)]))
     fallen = np.flatnonzero(profile < 0.5 * core)
     fallen = fallen[fallen >= len(profile) // 2]
-    return float(fallen[0]) if fallen.size else bore.radius_px
+    return float(fallen[0]) if fallen.size else min(bore.radius_px, view_px)
 
 
 def _slab_shares(
