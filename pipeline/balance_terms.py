@@ -23,10 +23,10 @@ from .phase_map import Labelled
 
 log = logging.getLogger(__name__)
 
-SURFACE_STD_VOXELS = 0.25
+SURFACE_STD_VOXELS = 0.12
 """Standard deviation of where lithium ends towards carbon and electrolyte, in voxels, all surfaces together."""
 
-LEVEL_STD_SHARE = 0.01
+LEVEL_STD_SHARE = 0.005
 """Standard deviation from the levels of µ, as a share of the film."""
 
 

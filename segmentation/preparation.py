@@ -11,6 +11,7 @@ from ..arrays import Array, to_host
 from ..materials import Phase
 from .bore import Bore, find_bore, outer_radius
 from .calibration import Reference, calibrate
+from .collector_lean import shadow, upright
 from .contrast import Contrast, contrast_table
 from .layout import CellLayout, End
 from .levels import Levels, robust_std
@@ -69,7 +70,8 @@ def prepare(
     given_px = None if layout.inner_diameter_um is None else layout.inner_diameter_um / voxel_um
     guess = Bore((n_y - 1) / 2, (n_x - 1) / 2, min(given_px or 0.8 * n_x, min(n_y, n_x)) / 2)
     profiles = _profiles({s: volumes[s] for s in scans}, guess, voxel_um, transmission)
-    collector = _collector(layout, profiles)
+    images = [None if transmission is None else transmission[s] for s in scans]
+    collector = _collector(layout, profiles, images, voxel_um)
     electrolyte = _electrolyte(layout, profiles, collector, expected, 2e-4 * guess.radius_px * voxel_um)
     electrolyte = _at_collector(volumes[scans[0]], profiles[0], guess, collector, electrolyte, expected[scans[0]])
     bore = _bore(volumes[scans[0]], electrolyte, guess, given_px)
@@ -151,12 +153,19 @@ def _mean_surface(found: list[Surface]) -> Surface:
     return replace(found[0], z=z, std=float(weight.sum() ** -0.5), guard=max(s.guard for s in found))
 
 
-def _collector(layout: CellLayout, profiles: list[NDArray[np.float64]]) -> Surface | None:
+def _collector(
+    layout: CellLayout, profiles: list[NDArray[np.float64]], images: list[Array | None], voxel_um: float
+) -> Surface | None:
     if not layout.has_collector:
         return None
-    found = [collector_surface_from_transmission(p, end=layout.collector_end) for p in profiles]
-    seen = [surface for surface in found if surface is not None]
-    return _mean_surface(seen) if seen else None
+    found = []
+    for profile, image in zip(profiles, images, strict=True):
+        surface = collector_surface_from_transmission(profile, end=layout.collector_end)
+        place = None if surface is None or image is None else shadow(image, surface)
+        if surface is not None and place is not None:
+            surface = upright(surface, image, centre_px=place[0], radius_px=place[1], voxel_um=voxel_um)
+        found += [] if surface is None else [surface]
+    return _mean_surface(found) if found else None
 
 
 def _electrolyte(
