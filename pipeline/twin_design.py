@@ -172,7 +172,7 @@ def design_twin(
         charge=_overridden(preset.charge, _section(own, "charge"), "charge"),
     )
     fillings = _fillings(gases, own)
-    return TwinDesign(
+    made = TwinDesign(
         preset=_sized(preset, size, acquisition.voxel_um),
         acquisition=acquisition,
         source=source or SOURCES[name],
@@ -180,6 +180,11 @@ def design_twin(
         poses=_poses(_section(own, "poses"), fillings, {*fillings, *_section(own, "gases")}),
         seed=seed if seed is not None else _checked(int, own.get("seed", 0), "seed"),
     )
+    if made.reference in made.poses:
+        raise ConfigError(
+            f"poses.{made.reference} moves the scan that truth and the other scans are brought to; move another one"
+        )
+    return made
 
 
 def _section(own: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -4,6 +4,8 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from .angles import turned
+
 WAVELENGTH_UM_KEV = 1.239842e-3
 """Wavelength times photon energy, in µm keV."""
 
@@ -48,14 +50,15 @@ def propagate(
     """
     if distance_mm == 0:
         return intensity
-    padded = np.pad(np.sqrt(np.maximum(intensity, 0)) * np.exp(1j * phase), MARGIN, mode="edge")
+    padded = np.pad(turned(np.sqrt(np.maximum(intensity, 0)), phase), MARGIN, mode="edge")
     shape = [scipy.fft.next_fast_len(n) for n in padded.shape]
     padded = np.pad(padded, [(0, n - m) for n, m in zip(shape, padded.shape, strict=True)], mode="wrap")
-    wave = scipy.fft.fft2(padded.astype(np.complex64))
+    wave = scipy.fft.fft2(padded)
     squared = (
         scipy.fft.fftfreq(shape[0], step_um[0])[:, None] ** 2 + scipy.fft.fftfreq(shape[1], step_um[1])[None, :] ** 2
     )
     turn = np.pi * WAVELENGTH_UM_KEV / energy_kev * distance_mm * 1e3
-    wave *= np.exp(-1j * turn * squared).astype(np.complex64)
-    arrived = scipy.fft.ifft2(wave)[MARGIN:, MARGIN:][: intensity.shape[0], : intensity.shape[1]]
-    return (np.abs(arrived) ** 2).astype(np.float32)
+    arrived = scipy.fft.ifft2(turned(wave, -turn * squared))[MARGIN:, MARGIN:][
+        : intensity.shape[0], : intensity.shape[1]
+    ]
+    return arrived.real**2 + arrived.imag**2

@@ -121,6 +121,7 @@ def test_the_configuration_tells_what_lies_beside_the_cell(own):
         ("setup: {cone: {source_axis: 3}}", r"setup.cone has a key 'source_axis'; it may have source_axis_mm"),
         ("gases: {argon: {name: neon2}}", r"gases.argon: .*neon2"),
         ("gases: {argon: {nam: argon}}", r"gases.argon has a key 'nam'; it may have name, pressure_atm"),
+        ("poses: {xenon: {turn_deg: 1}}", r"poses.xenon moves the scan that truth and the other scans are brought to"),
         ("poses: {neon: {}}", r"poses.neon is no scan; the scans are argon, xenon"),
         ("poses: {argon: {shift: 1}}", r"poses.argon has a key 'shift'; it may have shift_um"),
         ("poses: {argon: {shift_um: [1, 2]}}", r"poses.argon.shift_um"),
