@@ -55,12 +55,18 @@ def write_config(folder: Path, compute: dict[str, Any]) -> Path:
     return path
 
 
+def thread_bytes_read() -> int:
+    """Bytes that this thread has read so far."""
+    facts = Path(f"/proc/self/task/{threading.get_native_id()}/io").read_text()
+    return int(facts.split()[1])
+
+
 class Watch(threading.Thread):
-    """Samples the resident memory of this process and its children."""
+    """Samples the resident memory of this process and its children; counts the bytes it reads itself for that."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
-        self.peak = 0
+        self.peak = self.own_bytes = 0
         self._done = threading.Event()
         self._process = psutil.Process()
 
@@ -77,7 +83,9 @@ class Watch(threading.Thread):
     def run(self) -> None:
         """Sample until stopped."""
         while not self._done.wait(0.05):
+            before = thread_bytes_read()
             self.peak = max(self.peak, self.resident())
+            self.own_bytes += thread_bytes_read() - before
 
     def stop(self) -> None:
         """End the sampling."""
@@ -101,7 +109,7 @@ def measure(folder: Path, sizes: tuple[int, int, int], compute: dict[str, Any]) 
 
     def advance(stage: str, done: int, total: int) -> None:
         stages.setdefault(stage, time.perf_counter() - clock)
-        counted[stage] = psutil.Process().io_counters().read_chars
+        counted[stage] = psutil.Process().io_counters().read_chars - watch.own_bytes
 
     results = run_config(config, folder / "out", advance=advance)
     seconds = time.perf_counter() - clock
