@@ -13,6 +13,7 @@ import typer
 from .. import __version__
 from .command_help import add_examples, parts_table
 from .init_command import init
+from .series_command import series
 from .simulate_command import plan, simulate
 from .status_command import status
 from .submit_command import batch_item, submit
@@ -221,6 +222,7 @@ app.command()(init)
 app.command()(simulate)
 app.command()(plan)
 app.command()(submit)
+app.command()(series)
 app.command()(status)
 app.command("batch-item", hidden=True)(batch_item)
 add_examples(app)

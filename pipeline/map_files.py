@@ -8,7 +8,7 @@ import tifffile
 from numpy.typing import NDArray
 
 
-def write_map(path: Path, values: NDArray[Any], pixel_um: float) -> None:
+def write_map(path: Path, values: NDArray[Any], pixel_um: float, *, quantity: str = "µm") -> None:
     """Write a map as float32 TIFF whose resolution tags give the pixel.
 
     Parameters
@@ -19,6 +19,8 @@ def write_map(path: Path, values: NDArray[Any], pixel_um: float) -> None:
         Any quantity.
     pixel_um : float
         Edge of a pixel, in µm.
+    quantity : str
+        Unit of the values.
     """
     partial = path.with_name(path.name + ".partial")
     per_cm = 1e4 / pixel_um
@@ -27,6 +29,6 @@ def write_map(path: Path, values: NDArray[Any], pixel_um: float) -> None:
         np.asarray(values, np.float32),
         imagej=True,
         resolution=(1 / pixel_um, 1 / pixel_um),
-        metadata={"unit": "um", "axes": "YX", "Info": f"values in µm; {per_cm:g} pixels per cm"},
+        metadata={"unit": "um", "axes": "YX", "Info": f"values in {quantity}; {per_cm:g} pixels per cm"},
     )
     partial.replace(path)

@@ -1,0 +1,88 @@
+"""A series: what is read, how maps are laid on each other, and what is made of two scans."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from scipy import ndimage
+
+from xelith.pipeline import series as module
+from xelith.pipeline.loading import ConfigError
+from xelith.pipeline.series import load_series, on_map, run_series
+
+
+def film(seed=0, mean=20.0, shift=(0.0, 0.0)):
+    rng = np.random.default_rng(seed)
+    relief = ndimage.gaussian_filter(rng.normal(size=(80, 80)), 4)
+    relief = ndimage.shift(relief / relief.std(), shift, order=3, mode="nearest")
+    y, x = np.indices(relief.shape)
+    return np.where(np.hypot(y - 39.5 - shift[0], x - 39.5 - shift[1]) < 30, mean + 3 * relief, np.nan).astype(
+        np.float32
+    )
+
+
+def test_maps_are_laid_on_each_other():
+    moved, shift = on_map(film(), film(shift=(3.0, -2.0)))
+    assert shift == pytest.approx((-3.0, 2.0), abs=0.1)  # a parabola through the peak
+    assert moved.shape == (80, 80)
+    same, none = on_map(film(), film())
+    assert none == (0.0, 0.0)
+    np.testing.assert_array_equal(same, film())
+
+
+def write(folder: Path, **changes) -> Path:
+    for name in ("t00.yaml", "t01.yaml"):
+        (folder / name).write_text("sample: x\n", encoding="utf8")
+    entries = [
+        {"config": "t00.yaml", "at": "2026-01-05T10:00"},
+        {"config": "t01.yaml", "at": "2026-01-05T20:00", "pressure_mpa": 5.0},
+    ]
+    path = folder / "series.yaml"
+    path.write_text(json.dumps({"series": entries} | changes), encoding="utf8")
+    return path
+
+
+def test_paths_start_from_the_file(tmp_path):
+    found = load_series(write(tmp_path))
+    assert [e.config for e in found.series] == [tmp_path / "t00.yaml", tmp_path / "t01.yaml"]
+    assert found.series[1].at == datetime(2026, 1, 5, 20)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"series": []}, "series"), ({"serie": 1}, "serie"), ({"series": [{"config": "no.yaml"}]}, "no configuration at")],
+)
+def test_faults_are_named(tmp_path, changes, message):
+    with pytest.raises((ConfigError, FileNotFoundError), match=message):
+        load_series(write(tmp_path, **changes))
+
+
+def test_two_scans_give_growth_current_and_trend(tmp_path, monkeypatch):
+    means = iter((20.0, 30.0))
+
+    def run(config, out, *, advance):
+        mean = next(means)
+        out.mkdir(parents=True)
+        tifffile.imwrite(out / "thickness.tif", film(mean=mean))
+        balance = {"film_um": mean, "measured_um": mean, "measured_um_std": 0.5, "in_electrolyte_um": 0.0}
+        return {
+            "balance": balance | {"in_electrolyte_um_std": 0.1, "mixed_zone_um": None, "closure": 1.0},
+            "coulometry": {"expected_thickness_um": mean},
+            "penetration": {"max_depth_um": 0.0},
+            "scans": {"xenon": {"voxel_um": 2.0}},
+        }
+
+    monkeypatch.setattr(module, "run_config", run)
+    found = run_series(write(tmp_path), tmp_path / "out", advance=lambda *a: None)
+    second = found["scans"][1]
+    assert second["mean_growth_um_per_h"] == pytest.approx(1.0)  # 10 um in 10 h
+    assert second["mean_current_density_ma_per_cm2"] == pytest.approx(1 / 4.849, rel=1e-3)
+    assert found["trend"]["slope"] == pytest.approx(1.0)
+    assert found["first_in_electrolyte"] is None
+    assert found["onset"] is None
+    np.testing.assert_allclose(np.nanmean(tifffile.imread(tmp_path / "out" / "change-01.tif")), 10.0, rtol=1e-5)
+    assert (tmp_path / "out" / "series.csv").read_text(encoding="utf8").startswith("scan,at,expected_um")
+    assert json.loads((tmp_path / "out" / "series.json").read_text(encoding="utf8"))["schema"] == "xelith.series/1"
