@@ -16,7 +16,7 @@ from .known_steps import hardening_map, jig_integral, known_chain
 from .opening import open_entry, region_of
 from .planning import plan_blocks
 from .selection import Selection, select
-from .steps import Deblur, Layout, Rings, Step
+from .steps import Deblur, Layout, PhaseRetrieval, Rings, Shifts, Step
 
 HALO_ROWS = 16
 THREADS = 2
@@ -181,4 +181,4 @@ def read_slice(config: Config, name: str, row: int) -> LiveSlice:
 
 def _needs_rows(step: Step) -> bool:
     """Whether a step of the first pass mixes detector rows."""
-    return isinstance(step, Deblur) or step.model_dump().get("step") in ("phase", "paganin")
+    return isinstance(step, (Deblur, PhaseRetrieval, Shifts))

@@ -35,7 +35,7 @@ class StepWidget(Container):
         raw = [name for name, entry in self._session.config.scans.items() if entry.path is not None]
         if not raw:
             raise ValueError("this run has no raw projections; its steps were done where it was reconstructed")
-        self._kinds = {kind.model_fields["step"].default: kind for kind in STEPS if kind.reads is not Layout.SCAN}
+        self._kinds = {kind.model_fields["step"].default: kind for kind in STEPS if has_form(kind)}
         self.scan = ComboBox(choices=raw, value="xenon" if "xenon" in raw else raw[0], label="scan")
         self.row = SpinBox(min=0, max=10**5, label="detector row")
         self.step = ComboBox(choices=sorted(self._kinds), value="rings", label="step")
@@ -139,6 +139,24 @@ class StepWidget(Container):
             show_error(error)
             return
         self.state.value = "steps written; run from here to use them"
+
+
+def has_form(kind: type[Step]) -> bool:
+    """Return whether a step can be described by simple fields.
+
+    Parameters
+    ----------
+    kind : type
+        A step.
+
+    Returns
+    -------
+    bool
+        False for the search of the axis, and for steps that need more than numbers and choices.
+    """
+    needed = [about.annotation for name, about in kind.model_fields.items() if about.is_required() and name != "step"]
+    simple = all(one in (int, float, bool) or get_origin(one) is Literal for one in needed)
+    return simple and kind.reads is not Layout.SCAN
 
 
 def with_steps(config: Config, scan: str, steps: tuple[Step, ...]) -> Config:

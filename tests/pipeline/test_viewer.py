@@ -220,6 +220,18 @@ def test_a_step_is_shown_before_and_after(window):
     assert {"step": "rings", "size": 31} in written["reconstruction"]
 
 
+def test_every_step_has_a_form_that_makes_the_step(window):
+    steps = window.tools["Steps"]
+    assert {"rings", "phase", "deblur", "zingers"} <= set(steps._kinds)
+    for name, kind in steps._kinds.items():
+        steps.step.value = name
+        fields = {field.name for field in steps.form}
+        assert fields <= set(kind.model_fields)
+        required = {key for key, about in kind.model_fields.items() if about.is_required() and key != "step"}
+        assert required <= fields, name
+        assert isinstance(steps.chosen(), kind)
+
+
 def test_a_level_is_dragged_and_written(window):
     from matplotlib.backend_bases import MouseEvent
 
