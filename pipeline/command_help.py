@@ -27,6 +27,7 @@ EXAMPLES = {
     "init": ("xelith init", "xelith init cell7.yaml --argon ar.h5 --xenon xe.h5 --yes"),
     "schema": ("xelith schema > xelith.schema.json",),
     "submit": ("xelith submit configs/*.yaml --root beamtime",),
+    "series": ("xelith series timelapse.yaml --out timelapse",),
     "status": ("xelith status beamtime",),
 }
 

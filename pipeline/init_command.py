@@ -33,6 +33,8 @@ class Answers:
         Preset of the cell.
     current_density_ma_per_cm2, duration_min : float
         The charge; a duration of 0 leaves it out.
+    bore_mm : float or None
+        Inner diameter of the tube in mm; None takes the preset's.
     """
 
     sample: str
@@ -43,6 +45,7 @@ class Answers:
     cell: str
     current_density_ma_per_cm2: float
     duration_min: float
+    bore_mm: float | None = None
 
 
 def init(
@@ -53,6 +56,9 @@ def init(
     xenon_atm: Annotated[float | None, typer.Option(min=0.01, max=20, help="Its absolute pressure in atm.")] = None,
     source: Annotated[str | None, typer.Option(help="The beam: `Mo 44` for a tube and its kV, or `25 keV`.")] = None,
     cell: Annotated[str | None, typer.Option(help="Preset: " + ", ".join(sorted(CELL_PRESETS)) + ".")] = None,
+    bore_mm: Annotated[
+        float | None, typer.Option(min=0.01, max=50, help="Bore of the tube; default the preset's.")
+    ] = None,
     current_density: Annotated[float | None, typer.Option(min=0, help="Plating current in mA cm^-2.")] = None,
     duration: Annotated[float | None, typer.Option(min=0, help="Plating time in min; 0 if not known.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Take the default for all that is not given.")] = False,
@@ -66,15 +72,19 @@ def init(
         raise ValueError(f"{out} is there already; give another name, or --force to write over it")
     ask = not yes and sys.stdin.isatty()
     beam = _asked(source, "Beam: tube and kV (`Mo 44`), or energy (`25 keV`)", "Mo 44", ask)
+    preset = _asked(cell, f"Cell ({', '.join(sorted(CELL_PRESETS))})", "kodama-process-3", ask)
+    own = CELL_PRESETS[preset].inner_diameter_mm if preset in CELL_PRESETS else None
+    bore = _asked(bore_mm, "Bore of the tube in mm (area and phases rest on it)", own or 1.0, ask)
     answers = Answers(
         sample=_asked(sample, "Name of the sample", out.stem, ask),
         argon=_asked(argon, "Scan in argon (file or folder; empty for none)", "argon.h5", ask),
         xenon=_asked(xenon, "Scan in xenon (file or folder; empty for none)", "xenon.h5", ask),
         xenon_atm=float(_asked(xenon_atm, "Absolute pressure of the xenon in atm (a gauge shows 1 less)", 6.0, ask)),
         source=beam,
-        cell=_asked(cell, f"Cell ({', '.join(sorted(CELL_PRESETS))})", "kodama-process-3", ask),
+        cell=preset,
         current_density_ma_per_cm2=float(_asked(current_density, "Plating current in mA cm^-2", 0.2, ask)),
         duration_min=float(_asked(duration, "Plating time in min (0 if not known)", 4000.0, ask)),
+        bore_mm=float(bore),
     )
     write_config(out, answers)
     typer.echo(f"{out} written; next: xelith check {out}, then xelith run {out} --out {out.stem} --preview")
@@ -145,6 +155,7 @@ def config_text(answers: Answers) -> str:
     known = answers.duration_min > 0 and answers.current_density_ma_per_cm2 > 0
     density, minutes = (answers.current_density_ma_per_cm2, answers.duration_min) if known else (0.2, 4000)
     charge = f"charge: {{current_density_ma_per_cm2: {density:g}, duration_min: {minutes:g}}}"
+    bore = f", inner_diameter_mm: {answers.bore_mm:g}" if answers.bore_mm else ""
     return f"""{SCHEMA_LINE}
 sample: {_quoted(answers.sample)}
 
@@ -160,9 +171,9 @@ scans:
 # The same cell before charging makes lithium in the electrolyte and in the carbon measurable:
 # before: {{xenon: {{path: fresh_xenon.h5}}}}
 
-# Materials and bore by preset; what differs is given beside it: inner_diameter_mm, electrolyte: {{formula: ...,
-# density_g_cm3: ...}}, collector, carbon, casing.
-cell: {{preset: {answers.cell}}}
+# Materials by preset; what differs is given beside it: outer_diameter_mm, electrolyte: {{formula: ...,
+# density_g_cm3: ...}}, collector, carbon, casing. The bore must be the tube's own.
+cell: {{preset: {answers.cell}{bore}}}
 
 # The charge that passed; or a cycler's file: {{file: cell7.ndax, area_cm2: 0.00785}}.
 {charge if known else "# " + charge}

@@ -34,13 +34,14 @@ def test_flags_alone_make_a_valid_configuration(tmp_path):
 
 def test_answers_are_asked_for_at_a_terminal(tmp_path, monkeypatch):
     monkeypatch.setattr("xelith.pipeline.init_command.sys.stdin", type("T", (), {"isatty": lambda self: True})())
-    answers = iter(["W 80", "my cell", "", "x.txrm", "6", "ham-symmetric", "0.5", "0"])
+    answers = iter(["W 80", "ham-symmetric", "1.7", "my cell", "", "x.txrm", "6", "0.5", "0"])
     monkeypatch.setattr("typer.prompt", lambda question, default: next(answers))
     from xelith.pipeline.init_command import init
 
-    init(tmp_path / "b.yaml", *[None] * 8, yes=False, force=False)
+    init(tmp_path / "b.yaml", *[None] * 9, yes=False, force=False)
     config = load_config(tmp_path / "b.yaml")
     assert (config.sample, [*config.scans], config.cell.preset) == ("my cell", ["xenon"], "ham-symmetric")
+    assert config.cell.inner_diameter_mm == 1.7
     assert config.charge is None and "# charge: {current_density_ma_per_cm2: 0.2" in (tmp_path / "b.yaml").read_text()
 
 
@@ -103,9 +104,9 @@ def test_a_typo_is_answered_with_the_right_word():
 
 
 def test_every_command_shows_an_example_that_is_one_of_its_own():
-    for command in (c for c in app.registered_commands if not c.hidden):
-        name = command.name or command.callback.__name__
-        assert name in EXAMPLES, f"{name} has no example"
+    names = {command.name or command.callback.__name__ for command in app.registered_commands}
+    assert set(EXAMPLES) <= names
+    for name in EXAMPLES:
         assert EXAMPLES[name][0].startswith(f"xelith {name}")
         help_text = CliRunner().invoke(app, [name, "--help"]).output
         assert "Example" in help_text
