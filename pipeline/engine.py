@@ -114,14 +114,14 @@ def _upright(job: Job, ledger: Ledger, axis: Axis) -> Path:
         return integrals
     stage, todo = f"{job.name}/upright", blocks(job.selection.shape[0], job.blocks.views)
     frames = ledger.facts(f"{job.name}/integrals", -1).get("frames_sha256")
-    mark = fingerprint(frames, axis.tilt_rad, axis.centre_px)
+    mark = fingerprint(frames, axis.tilt_rad)
     if not (upright.exists() and ledger.done(stage, -2, mark)):
         make_upright_array(integrals, upright)
         ledger.record(stage, -2, mark, {"blocks": len(todo)})
         for block in todo:
             ledger.forget(stage, block.index, "scratch is new")
     missing = [block for block in todo if not ledger.done(stage, block.index, mark)]
-    task = UprightTask(integrals, upright, axis.tilt_rad, axis.centre_px)
+    task = UprightTask(integrals, upright, axis.tilt_rad)
     _run_blocks(job, ledger, stage, task, missing, total=len(todo), mark=mark)
     return upright
 
@@ -280,6 +280,10 @@ def _record_centre(job: Job, ledger: Ledger, mark: str) -> None:
         job.advance(f"{job.name}: centre", 0, 1)
         integrals = Integrals(job.scratch / "integrals")
         found = find_axis(integrals, job.theta, step, job.selection, cone_of_selection(job, Axis(0.0)))
+        if not (found.is_upright or isinstance(job.scan.geometry, ConeBeam)):
+            upright, only = Integrals(_upright(job, ledger, found)), step.model_copy(update={"tilt": "off"})
+            again = find_axis(upright, job.theta, only, job.selection)  # rows of all heights now speak together
+            found = replace(found, centre_px=again.centre_px, verdict=again.verdict, confidence=again.confidence)
         job.advance(f"{job.name}: centre", 1, 1)
     if not found.is_trusted:
         log.warning(

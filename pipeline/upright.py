@@ -25,27 +25,24 @@ class UprightTask:
     upright : Path
         Scratch array of the same shape and chunks to write to.
     tilt_rad : float
-        How the axis leans, in rad.
-    centre_px : float
-        Column of the axis in the middle row.
+        How the axis leans, in rad; the views are turned about the middle of the detector.
     """
 
     integrals: Path
     upright: Path
     tilt_rad: float
-    centre_px: float
 
     def __call__(self, block: Block) -> Facts:
         """Resample the block's views and write them."""
         started = time.perf_counter()
         source, target = Integrals(self.integrals), zarr.open_array(self.upright, mode="r+")
-        n_rows, step = source.shape[1], source.chunks[0]
+        (_, n_rows, n_cols), step = source.shape, source.chunks[0]
         for start in range(block.start, block.stop, step):
             stop = min(start + step, block.stop)
             target[start:stop] = set_upright(
                 source[start:stop],
                 self.tilt_rad,
-                centre_px=self.centre_px,
+                centre_px=(n_cols - 1) / 2,
                 row_px=(n_rows - 1) / 2,
                 rows=(0, n_rows),
             )

@@ -17,6 +17,7 @@ Verdict = Literal["resolved", "at-edge", "ambiguous", "flat"]
 DISTINCT = 0.5  # smallest lead of the best centre over any other for a clear match
 STILL = 0.65  # smallest lead where nothing moves from view to view, as in a tube round the axis
 CLEAR = 0.7  # lead at both scales of detail that needs no other method to confirm it
+STRONG_GAIN = 0.05  # gain in sharpness at which it is as exact as the matches of a half turn
 SHARP_GAIN = 0.012  # smallest gain in sharpness that counts
 STRUCTURE = 0.1  # smallest share of what moves that is no noise
 LEAST_VIEWS, LEAST_COLUMNS = 4, 16
@@ -168,7 +169,10 @@ def _by_mirror(views: Views, low: float, high: float, tolerance: float) -> Centr
         voters.append(sharp.centre_px)
     else:
         sharp = replace(sharp, score=0.0)
-    centre_px = float(np.clip(np.median(voters or [start]), low, high))
+    centre_px = float(np.median(voters or [start]))
+    if not views.full_turn and sharp.score >= STRONG_GAIN and abs(sharp.centre_px - centre_px) <= tolerance:
+        centre_px = (centre_px + sharp.centre_px) / 2  # the seam leans a half turn's matches, noise the sharpest
+    centre_px = float(np.clip(centre_px, low, high))
     apart = np.abs(np.array(voters or [start]) - centre_px)
     off = abs(sharp.centre_px - start) if sharp.score > 0 else None
     if any(match.beyond for match in matches[:2]) or min(centre_px - low, high - centre_px) < tolerance / 4:

@@ -59,7 +59,7 @@ def test_a_leaning_axis_is_measured_and_set_upright(tmp_path, caplog):
     assert facts["axis_tilt_deg"] == pytest.approx(2.0, abs=0.15)
     assert facts["axis_tilt_deg_std"] < 0.15
     assert facts["axis_tilt_corrected"] is True
-    assert facts["centre_px"] == pytest.approx(CENTRE_PX, abs=0.15)
+    assert facts["centre_px"] == pytest.approx(CENTRE_PX, abs=0.2)
     assert "leans by" in caplog.text and "set upright" in caplog.text
     rows = facts["quality"]["centre_curve"]["rows_px"]
     assert len(rows) >= 4
