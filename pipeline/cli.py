@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +15,7 @@ from .init_command import init
 from .series_command import series
 from .simulate_command import plan, simulate
 from .status_command import status
+from .stopping import STATUS, Stopped, stop_on_signals
 from .submit_command import batch_item, submit
 
 app = typer.Typer(
@@ -253,14 +253,6 @@ def _print(renderable: Any) -> None:
     Console().print(renderable)
 
 
-class Stopped(BaseException):
-    """The user, or the system, asked the run to stop."""
-
-
-def _stop(number: int, frame: object) -> None:
-    raise Stopped
-
-
 def main() -> None:
     """Run the command line; exit status 0 only on success, 2 where the input is at fault."""
     terminal = logging.StreamHandler()
@@ -268,15 +260,14 @@ def main() -> None:
     terminal.addFilter(lambda record: record.levelno >= least or getattr(record, "shown", False))
     logging.basicConfig(format="%(levelname)s: %(message)s", handlers=[terminal])
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it finds wrong comes as our own error
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
+    stop_on_signals()
     try:
         app()
     except Stopped:
         _complain("stopped; run the same command again to go on")
         logging.shutdown()
         sys.stdout.flush()
-        os._exit(130)  # without waiting for the blocks in work: what is not in the ledger is done again
+        os._exit(STATUS)  # without waiting for the blocks in work: what is not in the ledger is done again
     except (ValueError, TypeError, OSError, ImportError) as error:
         from .run_events import one_line
 
