@@ -91,8 +91,9 @@ def test_configurations_shown_are_valid(site):
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         for block in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf8"), re.S):
             values = yaml.safe_load(block)
-            if not set(values) & set(Config.model_fields):
-                continue
+            runs = {"scans", "source", "compute", "segmentation", "reconstruction", "before"}
+            if not isinstance(values, dict) or not set(values) & runs:
+                continue  # a twin's or a series' file, or a part of one
             whole = {"sample": "shown", "scans": {"xenon": {"path": "x.h5"}}, **values}
             Config.model_validate(whole)
             shown += 1
