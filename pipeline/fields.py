@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..reconstruction import flat_field
 from ..reconstruction.artefacts import bad_pixels
-from ..reconstruction.detector_blur import measure_floor, shadow_of
+from ..reconstruction.detector_blur import Floor, measure_floor, shadow_of
 from ..reconstruction.dynamic_flats import flat_model
 from ..reconstruction.hardening import Linearisation
 from ..scans.geometry import ConeBeam
@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 Image = NDArray[np.float32]
 FRAMES_AT_ONCE = 32
 LEAST_FLATS = 3
+COLLECTOR_STD = 0.2
+"""Standard deviation of what the collector itself lets through, as a share of it: 5 % of its µ behind 4 lengths."""
+
 GLARE_VIEWS = 24
 """Views, evenly spread, in which the floor is measured."""
 
@@ -194,9 +197,27 @@ def _with_glare(fields: Fields, scan: Scan, selection: Selection, step: GlareFlo
         rows[max(first, 0) : max(last, 0)] = True
     elif (surface := collector_surface_from_transmission(mean)) is not None:
         rows = np.asarray(surface.depth(np.arange(len(rows))) > surface.settled)
-    found = measure_floor(light, shadow_of(mean) & rows[:, None])
+    found = _without_collector(measure_floor(light, _middle_of(shadow_of(mean) & rows[:, None])), step)
     log.info("the floor is %.4g +- %.2g of the open beam, from %d pixels", found.level, found.std, found.n_pixels)
     return replace(fields, glare=found.level, glare_std=found.std)
+
+
+def _middle_of(shadow: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The middle half of a shadow's columns, behind which the collector is thickest."""
+    columns = np.flatnonzero(shadow.any(axis=0))
+    if columns.size == 0:
+        return shadow
+    quarter = (columns[-1] - columns[0] + 1) // 4
+    inner = np.zeros(shadow.shape[1], bool)
+    inner[columns[0] + quarter : columns[-1] + 1 - quarter] = True
+    return shadow & inner
+
+
+def _without_collector(found: Floor, step: GlareFloor) -> Floor:
+    """What is left of light in the shadow, without that which the collector itself lets through."""
+    own = step.collector_share or 0.0
+    level = (found.level - own) / (1 - own)
+    return Floor(max(level, 0.0), float(np.hypot(found.std, COLLECTOR_STD * own)), found.n_pixels)
 
 
 def _with_modes(fields: Fields, flats: Frames, selection: Selection, step: DynamicFlats) -> Fields:

@@ -1,13 +1,17 @@
 """What a configuration's beam and cell add to its steps: the map against hardening, the µ of the tube."""
 
+import numpy as np
+
 from ..materials import Material, Phase, effective_mu_per_cm
 from ..reconstruction.hardening import Linearisation, linearisation
 from ..reconstruction.phase import delta_beta
-from .beams import beside_cell, beside_flats, spectrum_of
+from .beams import CM_PER_MM, beside_cell, beside_flats, filling, source_spectrum, spectrum_of
 from .config import Config
-from .steps import Air, Hardening, PhaseRetrieval, Step, Truncation
+from .steps import Air, GlareFloor, Hardening, PhaseRetrieval, Step, Truncation
 
 UM_PER_CM = 1e4
+MOST_COLLECTOR_SHARE = 0.01
+"""Transmission of the collector itself above which a floor is not read in its shadow."""
 
 
 def hardening_map(config: Config, scan: str) -> Linearisation | None:
@@ -77,6 +81,59 @@ def jig_integral(config: Config, scan: str) -> float:
     return beside_cell(config, scan) - beside_flats(config, scan)
 
 
+def _known(config: Config, scan: str, step: Step) -> Step:
+    """The step with what beam and cell tell of it."""
+    if isinstance(step, PhaseRetrieval):
+        return _known_phase(config, scan, step)
+    if isinstance(step, GlareFloor) and step.share is None and step.collector_share is None:
+        return step.model_copy(update={"collector_share": collector_share(config, scan)})
+    return step
+
+
+def collector_share(config: Config, scan: str) -> float | None:
+    """Return what the collector itself lets through: the hard end of a tube's beam passes thin steel.
+
+    Parameters
+    ----------
+    config : Config
+        The configuration.
+    scan : str
+        Key in `scans`.
+
+    Returns
+    -------
+    float or None
+        Mean transmission behind the middle half of the bore, dimensionless; None where beam, collector or bore are not
+        known.
+
+    Raises
+    ------
+    ValueError
+        If it is above 1 %, too much to read a floor beside it.
+    """
+    spectrum, solids, inner_um = source_spectrum(config, scan), config.cell.materials(), config.cell.inner_diameter_um
+    if spectrum is None or inner_um is None or Phase.COLLECTOR not in solids:
+        return None
+    energy, entry = spectrum.energy_kev, config.scans[scan]
+    depth = np.zeros(energy.shape)
+    if entry.gas is not None:
+        depth = depth + filling(entry.gas).mu_per_cm(energy) * CM_PER_MM * entry.gas_path_mm
+    if (casing := solids.get(Phase.CASING)) is not None:
+        wall = Material("casing", casing.formula, casing.density_g_cm3)
+        depth = depth + wall.mu_per_cm(energy) * config.cell.casing_um / UM_PER_CM
+    solid = solids[Phase.COLLECTOR]
+    steel = Material("collector", solid.formula, solid.density_g_cm3).mu_per_cm(energy)
+    chords_cm = inner_um / UM_PER_CM * np.sqrt(1 - np.linspace(0, 0.5, 16) ** 2)
+    light = np.exp(-depth - np.multiply.outer(chords_cm, steel)) @ spectrum.photons / spectrum.photons.sum()
+    share = float(light.mean()) * float(np.exp(beside_flats(config, scan)))
+    if share > MOST_COLLECTOR_SHARE:
+        raise ValueError(
+            f"the collector itself lets {100 * share:.1f} % of this beam through, too much to read a floor in its "
+            "shadow; give {step: floor, share: ...}"
+        )
+    return share
+
+
 def _known_phase(config: Config, scan: str, step: PhaseRetrieval) -> PhaseRetrieval:
     """The step with energy and delta / beta, where beam and cell tell them."""
     energy_kev, spectrum = step.energy_kev, spectrum_of(config, scan)
@@ -113,10 +170,7 @@ def known_chain(config: Config, scan: str, *, is_cone: bool = False) -> tuple[St
         A truncation step without diameter takes the cell's, and the casing's µ behind its own wall; phase retrieval
         without energy and delta / beta takes the beam's mean and the material's.
     """
-    chain = tuple(
-        _known_phase(config, scan, step) if isinstance(step, PhaseRetrieval) else step
-        for step in config.chain(scan, is_cone=is_cone)
-    )
+    chain = tuple(_known(config, scan, step) for step in config.chain(scan, is_cone=is_cone))
     outer_mm, casing = config.cell.outer_diameter_mm, config.cell.materials().get(Phase.CASING)
     if outer_mm is None or casing is None or not any(isinstance(step, Truncation) for step in chain):
         return chain

@@ -104,6 +104,13 @@ class GlareFloor(Step):
     rows: tuple[int, int] | None = Field(
         None, description="detector rows [first, last) in that shadow; default: found where the darkest end lies"
     )
+    collector_share: float | None = Field(
+        None,
+        ge=0,
+        le=0.01,
+        description="transmission of the collector itself behind its middle, taken off what is measured there; "
+        "default: from its material, the bore and the beam, where these are known",
+    )
     in_flats: bool = Field(
         True, description="True for glare, which the flats bear too; False for scatter of the sample"
     )

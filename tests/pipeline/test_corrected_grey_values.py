@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from xelith.materials import MATERIALS, tube
-from xelith.pipeline.known_steps import hardening_map
+from xelith.pipeline.config import Cell, Config, Filter, ScanEntry, Source
+from xelith.pipeline.known_steps import collector_share, hardening_map
 from xelith.pipeline.loading import load_config
 from xelith.pipeline.run import run_config
 from xelith.pipeline.store import open_level
@@ -113,6 +114,22 @@ def test_a_floor_without_a_shadow_asks_for_a_number(tmp_path):
     light = pellet_light()[-1:] * np.ones((ROWS, 1)) * 0.5 + 0.4
     with pytest.raises(ValueError, match="give the floor by hand"):
         run(tmp_path, light, reconstruction=steps({"step": "floor"}))
+
+
+def test_what_the_collector_lets_through_is_no_floor():
+    scans = {"main": ScanEntry(path=Path("a.h5"))}
+    source = Source(tube="Mo", kv=44, filters=(Filter(formula="Al", mm=0.2),))
+    cell = Cell(preset="kodama-process-3", outer_diameter_mm=1.5)
+    config = Config(sample="a", source=source, cell=cell, scans=scans)
+    found = collector_share(config, "main")
+    spectrum = tube("Mo", 44, filters=[("Al", 0.2)]).filtered(PEEK, 0.05)
+    through = (np.exp(-0.1 * MATERIALS["steel"].mu_per_cm(spectrum.energy_kev)) @ spectrum.photons).item()
+    open_share = tube("Mo", 44, filters=[("Al", 0.2)]).photons @ np.exp(-0.05 * PEEK.mu_per_cm(spectrum.energy_kev))
+    assert 0.5 * through * open_share < found < 2 * through * open_share  # chords shorter than the bore pass more
+    thin = config.model_copy(update={"cell": Cell(preset="kodama-process-3", inner_diameter_mm=0.38)})
+    with pytest.raises(ValueError, match="the collector itself lets .* of this beam through"):
+        collector_share(thin, "main")
+    assert collector_share(config.model_copy(update={"source": None}), "main") is None
 
 
 def cell_in_tube(view, *, cell_um, tube_um) -> np.ndarray:
