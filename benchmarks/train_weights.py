@@ -18,7 +18,16 @@ from xelith.materials import Phase
 from xelith.segmentation.training import Plan, Trainer
 from xelith.segmentation.training_batches import draw_batch
 from xelith.segmentation.training_set import Example, make_example
-from xelith.segmentation.unet import Reference, build_network, features, weights_bytes, weights_of
+from xelith.segmentation.unet import (
+    Reference,
+    build_network,
+    features,
+    fewer_scans,
+    network_of,
+    weights_bytes,
+    weights_from_bytes,
+    weights_of,
+)
 
 BATCH = 2
 SAVE_S = 240.0
@@ -73,14 +82,19 @@ def score(trainer: Trainer, examples: list[Example], scans: list[str]) -> dict[s
     return {**{p.name.lower(): float(iou[p]) for p in Phase}, "mean": float(np.mean([iou[p] for p in SCORED]))}
 
 
-def fit(folder: Path, held_out: Path, scans: list[str], out: Path, minutes: float, rate: float) -> None:
+def fit(
+    folder: Path, held_out: Path, scans: list[str], out: Path, minutes: float, rate: float, start: Path | None
+) -> None:
     """Train until the time is up, going on from the checkpoint where there is one; the best weights are kept."""
     import torch
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
     out.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(build_network(len(scans)), Plan(rate=rate))
+    network = build_network(len(scans))
+    if start is not None:
+        network = network_of(fewer_scans(weights_from_bytes(start.read_bytes()), scans))
+    trainer = Trainer(network, Plan(rate=rate))
     state, log = out / "checkpoint.pt", out / "log.jsonl"
     best = -1.0
     if state.exists():
@@ -136,11 +150,12 @@ def main() -> None:
     fitting.add_argument("--out", type=Path, required=True)
     fitting.add_argument("--minutes", type=float, default=60.0)
     fitting.add_argument("--rate", type=float, default=2e-3)
+    fitting.add_argument("--start", type=Path, help="weights to begin with, of these scans or of more")
     given = parser.parse_args()
     if given.command == "make":
         make(given.folder, given.first, given.count)
     else:
-        fit(given.folder, given.held_out, given.scans, given.out, given.minutes, given.rate)
+        fit(given.folder, given.held_out, given.scans, given.out, given.minutes, given.rate, given.start)
 
 
 if __name__ == "__main__":

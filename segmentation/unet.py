@@ -231,6 +231,36 @@ def shipped_weights(scans: Sequence[str]) -> Weights:
     return weights_from_bytes(resources.files("xelith.segmentation.weights").joinpath(name).read_bytes())
 
 
+def fewer_scans(weights: Weights, scans: Sequence[str]) -> Weights:
+    """Return weights for some of the scans only: where the training for them can begin.
+
+    Parameters
+    ----------
+    weights : Weights
+        Of a network for more scans.
+    scans : sequence of str
+        Some of its scans.
+
+    Returns
+    -------
+    Weights
+        With the first layer's channels of these scans.
+
+    Raises
+    ------
+    ValueError
+        If the weights lack a scan.
+    """
+    lacking = sorted(set(scans) - set(weights.scans))
+    if lacking:
+        raise ValueError(f"the weights are for {' and '.join(weights.scans)}; they know nothing of {lacking[0]}")
+    kept = [FEATURES_PER_SCAN * weights.scans.index(scan) + i for scan in scans for i in range(FEATURES_PER_SCAN)]
+    seen = FEATURES_PER_SCAN * len(weights.scans)
+    # Of all layers the first alone sees so few channels.
+    tensors = {n: a[:, kept] if a.ndim == 5 and a.shape[1] == seen else a for n, a in weights.tensors.items()}
+    return Weights(tensors, tuple(scans), weights.temperature, weights.notes)
+
+
 def network_of(weights: Weights) -> "nn.Module":
     """Build the network and give it its weights.
 

@@ -8,6 +8,7 @@ from xelith.segmentation.unet import (
     Weights,
     build_network,
     features,
+    fewer_scans,
     network_of,
     shipped_weights,
     weights_bytes,
@@ -64,6 +65,17 @@ def test_strange_files_and_weights_of_another_network_are_refused():
     one = weights_of(build_network(1), ["xenon"])
     with pytest.raises(ValueError, match=r"sees 4 channels \(theirs sees 2\)"):
         network_of(Weights(one.tensors, ("argon", "xenon")))
+
+
+def test_a_network_for_one_scan_can_begin_with_one_for_two():
+    two = weights_of(build_network(2), ["argon", "xenon"])
+    one = fewer_scans(two, ["xenon"])
+    network, seen = network_of(one), torch.zeros(1, 4, 16, 16, 16)
+    seen[:, 2:] = torch.randn(1, 2, 16, 16, 16, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        torch.testing.assert_close(network(seen[:, 2:]), network_of(two)(seen))  # argon is nought: it adds nothing
+    with pytest.raises(ValueError, match="know nothing of krypton"):
+        fewer_scans(two, ["krypton"])
 
 
 def test_no_weights_ship_for_argon_alone():
