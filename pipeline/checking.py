@@ -11,6 +11,7 @@ from ..arrays.gpu import gpu_problem
 from ..scans.geometry import ConeBeam
 from .config import Config
 from .loading import load_config
+from .network_labels import network_faults
 from .opening import Opened, open_entry
 from .planning import Cost, estimate, plan_blocks
 
@@ -144,7 +145,7 @@ def _plan_scan(config: Config, name: str) -> ScanPlan:
         f"projections in blocks of {blocks.views} views, {blocks.batch} in memory, then slabs of {blocks.slab} rows; "
         f"{blocks.at_once} at a time, {blocks.threads} threads each"
     )
-    plan.faults += _missing(opened, config)
+    plan.faults += [*_missing(opened, config), *network_faults(config)]
     if config.compute.device == "gpu" and (problem := gpu_problem()):
         plan.faults.append(f"compute.device is gpu, and {problem}, or set device: cpu")
     if cost.memory_bytes > config.compute.memory_gib * GIB:

@@ -11,12 +11,14 @@ import typer
 
 from .. import __version__
 from .command_help import add_examples, parts_table
+from .evaluate_command import evaluate
 from .init_command import init
 from .series_command import series
 from .simulate_command import plan, simulate
 from .status_command import status
 from .stopping import STATUS, Stopped, stop_on_signals
 from .submit_command import batch_item, submit
+from .train_command import train
 
 app = typer.Typer(
     name="xelith",
@@ -224,6 +226,8 @@ app.command()(plan)
 app.command()(submit)
 app.command()(series)
 app.command()(status)
+app.command()(train)
+app.command()(evaluate)
 app.command("batch-item", hidden=True)(batch_item)
 add_examples(app)
 

@@ -29,6 +29,11 @@ EXAMPLES = {
     "submit": ("xelith submit configs/*.yaml --root beamtime",),
     "series": ("xelith series timelapse.yaml --out timelapse",),
     "status": ("xelith status beamtime",),
+    "train": (
+        "xelith train cell7 --labels strokes.tif --out first.tif",
+        "xelith train cell7 --labels strokes.tif --method network --out own.safetensors",
+    ),
+    "evaluate": ("xelith evaluate cell7 --truth truth.tif --out scores",),
 }
 
 

@@ -23,6 +23,7 @@ from .checksums import chunk_sums
 from .config import Config
 from .job import Advance, Reconstructed
 from .ledger import Ledger, fingerprint
+from .network_labels import network_labels
 from .store import ImageLayout, create_image, open_level, publish, register_label, write_slab
 
 log = logging.getLogger(__name__)
@@ -135,6 +136,11 @@ def chosen_scans(config: Config) -> dict[str, str]:
             f"segmentation.method is two-gas, but the scans have {', '.join(scans) or 'no gas'}; give a scan in argon "
             "and one in xenon, or method: thresholds"
         )
+    if method == "unet" and "xenon" not in scans:
+        raise ValueError(
+            f"segmentation.method is unet, but the scans have {', '.join(scans) or 'no gas'}; give a scan in xenon, "
+            "alone or beside one in argon"
+        )
     if method == "thresholds" and "xenon" in scans:
         return {"xenon": scans["xenon"]}
     return scans
@@ -203,7 +209,10 @@ def label_phases(
     )
     there = labelled.labels.exists() and labelled.lithium.exists()
     if not (there and all(ledger.done("phases", b, mark) for b in (-1, *(slab.index for slab in layout.slabs)))):
-        _write_phases(labelled, image, ledger, mark, advance)
+        network = None
+        if config.segmentation.method == "unet":
+            network = network_labels(config, labelled, scans, ledger, mark, advance)
+        _write_phases(labelled, image, ledger, mark, advance, network)
     return labelled
 
 
@@ -271,7 +280,10 @@ def with_levels(thresholds: Thresholds, config: Config) -> Thresholds:
     return replace(thresholds, levels=levels, notes=(*thresholds.notes, note))
 
 
-def _write_phases(labelled: Labelled, image: Path, ledger: Ledger, mark: str, advance: Advance) -> None:
+def _write_phases(
+    labelled: Labelled, image: Path, ledger: Ledger, mark: str, advance: Advance, network: Any = None
+) -> None:
+    """Write labels and shares of lithium; a network's labels take the place of the thresholds' where given."""
     layout = labelled.layout
     targets: dict[Path, Any] = {labelled.labels: np.uint8, labelled.lithium: np.float32}
     is_mending = ledger.done("phases", -1, mark) and all(path.exists() for path in targets)
@@ -289,7 +301,8 @@ def _write_phases(labelled: Labelled, image: Path, ledger: Ledger, mark: str, ad
     def work(slab: Block) -> None:
         first, last = max(slab.start - HALO_VOXELS, 0), min(slab.stop + HALO_VOXELS, layout.shape[0])
         slabs = {gas: np.asarray(array[first:last]) for gas, array in arrays.items()}
-        labels, lithium = apply(labelled.thresholds, slabs.get("argon"), slabs.get("xenon"), first)
+        phases = None if network is None else np.asarray(network[first:last])
+        labels, lithium = apply(labelled.thresholds, slabs.get("argon"), slabs.get("xenon"), first, phases=phases)
         inner = slice(slab.start - first, slab.stop - first)
         write_slab(partial[labelled.labels], layout, slab, labels[inner])
         write_slab(partial[labelled.lithium], layout, slab, lithium[inner])

@@ -21,6 +21,7 @@ from .known_steps import hardening_map, jig_integral, known_chain
 from .ledger import Ledger, fingerprint, locked
 from .loading import ConfigError, dump_config, load_config
 from .measuring import measure
+from .network_labels import network_faults
 from .opening import Opened, open_all
 from .phase_map import Labelled, Unlabelled, label_phases
 from .planning import estimate
@@ -104,6 +105,8 @@ def run_config(
     config = load_config(config_path)
     if threads is not None and config.compute.threads is None:
         config = config.model_copy(update={"compute": config.compute.model_copy(update={"threads": threads})})
+    if faults := network_faults(config):
+        raise ConfigError(faults[0])
     opened, fresh = open_all(config), config_before(config)
     for one in opened if fresh is None else [*opened, *open_all(fresh)]:
         if one.scan is not None and one.selection is not None:

@@ -1,5 +1,6 @@
 """What every part of the configuration is, and the part that says what is measured."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -65,7 +66,10 @@ class Alignment(Section):
 class Segmentation(Section):
     """How voxels become phases."""
 
-    method: Literal["auto", "two-gas", "thresholds", "none"] = "auto"
+    method: Literal["auto", "two-gas", "thresholds", "unet", "none"] = Field(
+        "auto", description="auto: two-gas where both gases are there, else thresholds; unet: the network names phases"
+    )
+    weights: Path | None = Field(None, description="weights that `xelith train` wrote, for unet; default those shipped")
     levels: dict[Literal["argon", "xenon"], dict[GreyPhase, float]] = Field(
         default={},
         description="µ in cm^-1 that a phase reads in a gas, where it is known better than the scan tells; thresholds "

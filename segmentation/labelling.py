@@ -61,6 +61,29 @@ def label_slab(t: "Thresholds", slabs: list[Array], place: Place) -> Array:
     return _beside_collector(labels, place)
 
 
+def with_network(labels: Array, named: Array, place: Place) -> Array:
+    """Take a network's word for what a voxel of the cell's inside is.
+
+    Parameters
+    ----------
+    labels : (n_z, n_y, n_x) array of uint8
+        Values of `Phase` by thresholds.
+    named : (n_z, n_y, n_x) array of uint8
+        The network's. Where it says casing, collector or outside, which lie at known places, the thresholds stand.
+    place : Place
+        Where the voxels lie.
+
+    Returns
+    -------
+    (n_z, n_y, n_x) array of uint8
+        Specks of lithium below `SPECK_VOXELS` left out; rows that the collector shades repeat the nearest clean one.
+    """
+    xp = place.xp
+    inside = (named >= Phase.VOID) & (named <= Phase.ELECTROLYTE)
+    noise = specks(inside & (named == Phase.LITHIUM), smallest=SPECK_VOXELS)
+    return _beside_collector(xp.where(inside & ~noise, named, labels).astype(xp.uint8), place)
+
+
 def light_only(t: "Thresholds", scan: str, slab: Array) -> Array:
     """Cut a slab well above the light phases, so that dense neighbours weigh little in what is smoothed.
 

@@ -11,7 +11,7 @@ from .bore import Bore
 from .calibration import Calibration
 from .contrast import Contrast
 from .filters import dilate, erode, gaussian_within, mask_share
-from .labelling import label_slab, light_only
+from .labelling import label_slab, light_only, with_network
 from .layout import CellLayout
 from .place import WALL_VOXELS, Place, place_slab
 from .surfaces import Surface
@@ -129,7 +129,9 @@ class Thresholds:
         return (Phase.LITHIUM, *carbon, Phase.VOID)
 
 
-def apply(thresholds: Thresholds, argon: Array | None, xenon: Array | None, z0: int) -> tuple[Array, Array]:
+def apply(
+    thresholds: Thresholds, argon: Array | None, xenon: Array | None, z0: int, *, phases: Array | None = None
+) -> tuple[Array, Array]:
     """Label a slab, and measure the share of lithium in each voxel.
 
     Labels follow the phase with the largest share after smoothing. Shares of lithium are 1 well inside
@@ -145,6 +147,9 @@ def apply(thresholds: Thresholds, argon: Array | None, xenon: Array | None, z0: 
         None for the scan that was not made.
     z0 : int
         Row of the volume at which the slab starts.
+    phases : (n_z, n_y, n_x) array of uint8, optional
+        What a network says each voxel is; void, lithium, carbon and electrolyte among it take the place of what
+        the thresholds say. Surfaces of film, collector and bore stay where the scan has them.
 
     Returns
     -------
@@ -167,10 +172,10 @@ def apply(thresholds: Thresholds, argon: Array | None, xenon: Array | None, z0: 
     slabs = [found[name] for name in thresholds.scans]
     if len({tuple(slab.shape) for slab in slabs}) != 1:
         raise ValueError(f"slabs have shapes {[tuple(s.shape) for s in slabs]}; register them to one grid first")
-    return _assembled(thresholds, slabs, z0)
+    return _assembled(thresholds, slabs, z0, phases)
 
 
-def _assembled(t: Thresholds, slabs: list[Array], z0: int) -> tuple[Array, Array]:
+def _assembled(t: Thresholds, slabs: list[Array], z0: int, named: Array | None) -> tuple[Array, Array]:
     """Work on the square around the bore, and set the result among casing and outside."""
     xp = array_namespace(*slabs)
     n_z, n_y, n_x = slabs[0].shape
@@ -182,6 +187,8 @@ def _assembled(t: Thresholds, slabs: list[Array], z0: int) -> tuple[Array, Array
         # Without carbon a dark voxel beside the electrolyte is lithium or void too, and the pair tells which.
         place = replace(place, deep_electrolyte=place.beside_electrolyte)
     phases = label_slab(here, cut, place)
+    if named is not None:
+        phases = with_network(phases, named[(slice(None), *window)], place)
     shares_of_lithium = _lithium(here, cut, phases, place)
     dense_end = (place.in_collector >= 0) | t.is_counter(place.rows)
     phases = xp.where(dense_end, xp.uint8(Phase.COLLECTOR), phases).astype(xp.uint8)

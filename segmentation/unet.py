@@ -228,7 +228,10 @@ def shipped_weights(scans: Sequence[str]) -> Weights:
         names = " or ".join(" and ".join(group) for group in SCANS)
         raise ValueError(f"no weights ship for {' and '.join(wanted) or 'no scan'}; give scans in {names}")
     name = "-".join(wanted) + ".safetensors"
-    return weights_from_bytes(resources.files("xelith.segmentation.weights").joinpath(name).read_bytes())
+    file = resources.files("xelith.segmentation.weights").joinpath(name)
+    if not file.is_file():
+        raise ValueError(f"the weights {name} are missing from this installation; install the package again")
+    return weights_from_bytes(file.read_bytes())
 
 
 def fewer_scans(weights: Weights, scans: Sequence[str]) -> Weights:
