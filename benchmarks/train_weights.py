@@ -3,13 +3,14 @@
 python -m benchmarks.train_weights make twins --first 0 --count 600
 python -m benchmarks.train_weights make held-out --first 900000 --count 16
 python -m benchmarks.train_weights fit twins held-out --scans argon xenon --out two-gas --minutes 60
+python -m benchmarks.train_weights calibrate two-gas/best.safetensors held-out
 """
 
 import argparse
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,29 @@ def fit(
                 saved_at = time.monotonic()
 
 
+def calibrate(path: Path, held_out: Path) -> float:
+    """Fit the temperature of weights on held-out twins (Guo et al., ICML 2017), and write it into them."""
+    import torch
+
+    weights = weights_from_bytes(path.read_bytes())
+    network, rng, kept = network_of(weights), np.random.default_rng(1), []
+    for example in (read(p) for p in sorted(held_out.glob("*.npz"))):
+        index = [("argon", "xenon").index(scan) for scan in weights.scans]
+        references = [Reference(1.0, max(1 / float(example.dense[i]), 1.01)) for i in index]
+        seen = torch.from_numpy(features([example.mu[i].astype(np.float32) for i in index], references))[None]
+        with torch.inference_mode():
+            logits = network(seen)[0].flatten(1).T
+        places = np.flatnonzero((example.labels != 255) & (example.labels != Phase.OUTSIDE))
+        places = torch.from_numpy(rng.choice(places, 20_000))
+        kept.append((logits[places], torch.from_numpy(example.labels.ravel().astype(np.int64))[places]))
+    logits, labels = (torch.cat(parts) for parts in zip(*kept, strict=True))
+    tries = np.exp(np.linspace(np.log(0.5), np.log(3.0), 60))
+    losses = [float(torch.nn.functional.cross_entropy(logits / t, labels)) for t in tries]
+    best = float(tries[int(np.argmin(losses))])
+    path.write_bytes(weights_bytes(replace(weights, temperature=best)))
+    return best
+
+
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -151,9 +175,14 @@ def main() -> None:
     fitting.add_argument("--minutes", type=float, default=60.0)
     fitting.add_argument("--rate", type=float, default=2e-3)
     fitting.add_argument("--start", type=Path, help="weights to begin with, of these scans or of more")
+    calibrating = commands.add_parser("calibrate")
+    calibrating.add_argument("weights", type=Path)
+    calibrating.add_argument("held_out", type=Path)
     given = parser.parse_args()
     if given.command == "make":
         make(given.folder, given.first, given.count)
+    elif given.command == "calibrate":
+        print(f"temperature {calibrate(given.weights, given.held_out):.3f}")
     else:
         fit(given.folder, given.held_out, given.scans, given.out, given.minutes, given.rate, given.start)
 

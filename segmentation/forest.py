@@ -10,11 +10,11 @@ from ..arrays import Array, Block, blocks, to_host
 from ..materials.phases import NOT_LABELLED
 from .prediction import Prediction
 
-FINEST_PX, COARSEST_PX = 0.7, 12.0
+FINEST_PX, COARSEST_PX = 0.7, 6.0
 """Standard deviations of the Gaussians at which intensity, edges and texture are taken, in voxels."""
 
 HALO = 24
-"""Rows beside a slab that its features look at; twice the coarsest Gaussian."""
+"""Rows beside a slab that its features look at; four times the coarsest Gaussian."""
 
 SLAB_VOXELS = 2_000_000
 """Voxels of a slab with its halo, whose features fill about 0.4 GiB."""
