@@ -1,8 +1,10 @@
 """Phases by the network in a run: what its µ is told by, and its labels and confidence on disk, slab by slab."""
 
+import hashlib
 import importlib.util
 import logging
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ from ..arrays import Block, blocks
 from ..materials import MATERIALS, Gas, Phase
 from ..segmentation.contrast import expected_mu
 from ..segmentation.thresholds import Thresholds
-from ..segmentation.unet import Reference, Weights, shipped_weights, weights_from_bytes
+from ..segmentation.unet import SCANS, Reference, Weights, shipped_weights, weights_from_bytes
 from .beams import spectrum_of
 from .config import Config
 from .job import Advance
@@ -84,6 +86,29 @@ def read_weights(config: Config, scans: list[str]) -> Weights:
             "weights that were trained on these scans"
         )
     return weights
+
+
+def weights_mark(config: Config) -> str:
+    """Return what tells the network of a run from another: nothing unless it is asked for.
+
+    Parameters
+    ----------
+    config : Config
+        The configuration.
+
+    Returns
+    -------
+    str
+        Hash of the weights' content, so that weights trained anew under the same name are noticed.
+    """
+    if config.segmentation.method != "unet":
+        return ""
+    path = config.segmentation.weights
+    if path is not None:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    shipped = resources.files("xelith.segmentation.weights")
+    contents = [shipped.joinpath("-".join(scans) + ".safetensors").read_bytes() for scans in SCANS]
+    return hashlib.sha256(b"".join(contents)).hexdigest()
 
 
 def references_of(config: Config, thresholds: Thresholds, names: Mapping[str, str]) -> dict[str, Reference]:

@@ -23,7 +23,7 @@ from .checksums import chunk_sums
 from .config import Config
 from .job import Advance, Reconstructed
 from .ledger import Ledger, fingerprint
-from .network_labels import network_labels
+from .network_labels import network_labels, weights_mark
 from .store import ImageLayout, create_image, open_level, publish, register_label, write_slab
 
 log = logging.getLogger(__name__)
@@ -191,6 +191,7 @@ def label_phases(
         config.cell.model_dump(mode="json"),
         {gas: [str(v) for v in table.values()] for gas, table in expected.items()},
         config.registration.model_dump(mode="json"),
+        *([weights_mark(config)] if config.segmentation.method == "unet" else []),
     )
     advance("register and calibrate", 0, 1)
     try:

@@ -8,7 +8,7 @@ import zarr
 
 from xelith.materials import Phase
 from xelith.pipeline.config import Config
-from xelith.pipeline.network_labels import network_faults, read_weights
+from xelith.pipeline.network_labels import network_faults, read_weights, weights_mark
 from xelith.pipeline.run import run_config
 
 pytest.importorskip("torch")
@@ -92,6 +92,9 @@ def test_weights_for_other_scans_are_refused(folder, tmp_path):
     values = {"sample": "s", "scans": {"a": {"path": "a"}}, "segmentation": {"method": "unet", "weights": str(path)}}
     config = Config.model_validate(values)
     assert read_weights(config, ["xenon"]).scans == ("xenon",)
+    before = weights_mark(config)
+    path.write_bytes(weights_bytes(weights_of(build_network(1), ["xenon"], temperature=2.0)))
+    assert weights_mark(config) != before  # trained anew under the same name: the run does its phases again
     with pytest.raises(ValueError, match="are for xenon, the run has argon and xenon"):
         read_weights(config, ["argon", "xenon"])
 
