@@ -23,6 +23,7 @@ from .loading import ConfigError, dump_config, load_config
 from .measuring import measure
 from .network_labels import network_faults
 from .opening import Opened, open_all
+from .outputs import write_outputs
 from .phase_map import Labelled, Unlabelled, label_phases
 from .planning import estimate
 from .provenance import image_attributes, input_mark, input_sha256, named_files, now, scan_mark, versions
@@ -271,6 +272,8 @@ def _work(run: Run, opened: list[Opened], marks: dict[str, str]) -> tuple[dict[s
     timings = {f"{name}_s": value for name, value in results["provenance"]["steps_s"].items()}
     results["report"]["timings"] = timings
     log.info("seconds of work: %s", ", ".join(f"{name} {value:.2f}" for name, value in timings.items()))
+    if measured.survey is not None:
+        write_outputs(run.folder, run.config, measured.survey, results)
     write_text(outputs[0], json.dumps(results, indent=1, ensure_ascii=False))
     write_text(run.folder / "config.yaml", run.text)
     run.advance("report", 0, 1)
