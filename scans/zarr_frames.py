@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from .errors import ScanError
@@ -68,11 +67,31 @@ def open_node(path: Path) -> Any:
     ScanError
         If its metadata are damaged.
     """
+    import zarr
+
     url = remote_url(path)
     try:
         return zarr.open(path if url is None else zarr_store(url), mode="r")
     except ZARR_FAULTS as error:
         raise ScanError(_damaged(path, error)) from error
+
+
+def is_array(node: Any) -> bool:
+    """Tell an array from a group.
+
+    Parameters
+    ----------
+    node : zarr.Group or zarr.Array
+        As `open_node` gives it.
+
+    Returns
+    -------
+    bool
+        True for an array.
+    """
+    import zarr
+
+    return isinstance(node, zarr.Array)
 
 
 def _damaged(path: Path, error: BaseException) -> str:
@@ -120,7 +139,7 @@ class ZarrFrames:
             found = node[self.name] if self.name else node
         except ZARR_FAULTS as error:
             raise ScanError(_damaged(self.path / self.name, error)) from error
-        if not isinstance(found, zarr.Array):
+        if not is_array(found):
             raise ScanError(f"{self.path / self.name} is a zarr group and no array; name the array in it")
         return found
 
@@ -168,7 +187,7 @@ def recognises(path: Path, hints: Hints) -> bool:
             raise FileNotFoundError(f"{url} holds no zarr; from a store, scans and volumes are read as zarr alone")
         return False
     node = open_node(path)
-    return isinstance(node, zarr.Array) or _place(path, "projections") is not None
+    return is_array(node) or _place(path, "projections") is not None
 
 
 def _place(path: Path, what: str) -> str | None:
@@ -197,7 +216,7 @@ def read(path: Path, hints: Hints) -> Scan:
         If an array is damaged or no stack of frames.
     """
     node = open_node(path)
-    if isinstance(node, zarr.Array):
+    if is_array(node):
         return Scan(ZarrFrames(path), path=path, format=FORMAT)
     found = {what: _place(path, what) for what in PLACES}
     stacks = {
@@ -214,7 +233,7 @@ def read(path: Path, hints: Hints) -> Scan:
 def _theta(path: Path) -> NDArray[np.float64]:
     """Angles in rad; degrees unless the array says otherwise."""
     array = open_node(path)
-    is_list = isinstance(array, zarr.Array) and array.ndim == 1 and array.dtype.kind in "uif"
+    is_list = is_array(array) and array.ndim == 1 and array.dtype.kind in "uif"
     if not is_list or array.shape[0] > MAX_ANGLES:
         raise ScanError(f"{path} is no list of numbers; give one angle for each projection")
     try:

@@ -8,11 +8,11 @@ import time
 import pytest
 
 CODE = """
-import hashlib
+import hashlib, threading
 from xelith.pipeline.stopping import Stopped, stop_on_signals
 stop_on_signals()
 try:
-    print("ready", flush=True)
+    threading.Timer(0.5, print, ["ready"], {{"flush": True}}).start()  # from within the work
     {work}
 except Stopped:
     print("heard", flush=True)
