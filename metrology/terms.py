@@ -6,6 +6,9 @@ from .deposit import UM2_PER_CM2
 from .inventory import Amount
 from .survey import Survey
 
+SHALLOW = 2.0
+"""Lithium less deep than so many times the roughness of the interface may be a bulge of what lies before it."""
+
 SPECK_VOXELS = 10
 """Bodies of fewer voxels are not told from noise."""
 
@@ -30,7 +33,7 @@ def connected_lithium(survey: Survey, *, surface_std_um: float, is_declared: boo
     if survey.penetration is None or survey.in_electrolyte_um is None:
         return None
     std_um = surface_std_um * survey.grown_surface_um2 / _area_um2(survey)
-    return Amount(survey.in_electrolyte_um, hypot(std_um, _speck_um(survey)), is_declared)
+    return Amount(survey.in_electrolyte_um, hypot(std_um, _speck_um(survey), _shallow_um(survey)), is_declared)
 
 
 def isolated_range_um(survey: Survey) -> tuple[float, float] | None:
@@ -71,6 +74,16 @@ def new_lithium(survey: Survey, *, surface_std_um: float) -> Amount | None:
     surface_um2 = float(((36 * pi) ** (1 / 3) * volume ** (2 / 3)).sum())
     std_um = surface_std_um * surface_um2 / _area_um2(survey)
     return Amount(survey.isolated_um, hypot(std_um, _speck_um(survey)))
+
+
+def _shallow_um(survey: Survey) -> float:
+    """Lithium in columns that hardly leave the roughness of the interface: a bulge of the carbon looks like it."""
+    found = survey.penetration
+    if found is None:
+        return 0.0
+    shallow = (found.depth_um > 0) & (found.depth_um < SHALLOW * found.tolerance_um)
+    pixel_um2 = survey.voxel_um[1] * survey.voxel_um[2]
+    return float(found.column_um[shallow].sum()) * pixel_um2 / _area_um2(survey)
 
 
 def _area_um2(survey: Survey) -> float:

@@ -57,3 +57,18 @@ def test_surface_of_a_ball():
     assert surface_um2(ball, voxel_um=(0.5, 0.5, 0.5)) == pytest.approx(
         expected, rel=0.02
     )  # raster of a curved surface
+
+
+def test_what_hardly_leaves_the_interface_may_be_none():
+    labels = cell()
+    rng = np.random.default_rng(0)
+    labels[10:13] = np.where(rng.random((3, 40, 40)) < 0.5, SE, int(Phase.CARBON))
+    labels[10:30, 10:14, 10:14] = SE
+    survey = survey_labels(labels, voxel_um=2.0, axis=0, anode="low")
+    deep = survey.penetration.tolerance_um / 2.0
+    labels[10 : 11 + int(1.5 * deep), 10:14, 10:14] = LI
+    shallow = connected_lithium(survey_labels(labels, voxel_um=2.0, axis=0, anode="low"), surface_std_um=0.0)
+    labels[10 : 11 + int(4 * deep), 10:14, 10:14] = LI
+    grown = connected_lithium(survey_labels(labels, voxel_um=2.0, axis=0, anode="low"), surface_std_um=0.0)
+    assert shallow.std_um >= 0.5 * shallow.um > 0
+    assert grown.std_um < 0.2 * grown.um
