@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
-from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox, Label, PushButton, SpinBox
+from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox, Label, LineEdit, PushButton, SpinBox
 from pydantic.fields import FieldInfo
 
 from .config import Config
@@ -76,7 +76,8 @@ class StepWidget(Container):
             Checked against its bounds.
         """
         kind = self._kinds[self.step.value]
-        return kind(**{field.name: field.value for field in self.form if field.name in kind.model_fields})
+        given = {field.name: field.value for field in self.form if field.name in kind.model_fields}
+        return kind(**{name: value for name, value in given.items() if value != ""})
 
     def chain(self, config: Config, *, wanted: bool) -> tuple[Step, ...]:
         """Return the scan's steps with the chosen one in its place, or without it.
@@ -200,6 +201,9 @@ def field_widget(name: str, about: FieldInfo, value: Any) -> Any:
     kind = about.annotation
     if get_origin(kind) in (typing.Union, types.UnionType):
         kinds = [k for k in get_args(kind) if k is not type(None)]
+        if value is None and len(kinds) == 1 and kinds[0] in (int, float):
+            tip = f"{about.description or ''} (empty: chosen by itself)"
+            return LineEdit(value="", name=name, label=name, tooltip=tip)
         kind = kinds[0] if len(kinds) == 1 and value is not None else None
     options: dict[str, Any] = {"name": name, "label": name, "tooltip": about.description or ""}
     if get_origin(kind) is Literal:
@@ -214,7 +218,7 @@ def field_widget(name: str, about: FieldInfo, value: Any) -> Any:
     start = value if isinstance(value, (int, float)) else low
     if kind is int:
         return SpinBox(min=int(low), max=int(high), value=int(start), **options)
-    above = 1e-6 if any(isinstance(m, Gt) for m in about.metadata) else 0.0
+    above = 0.01 if any(isinstance(m, Gt) for m in about.metadata) else 0.0
     return FloatSpinBox(
         min=float(low) + above, max=float(high), step=0.01, value=max(float(start), low + above), **options
     )

@@ -199,6 +199,7 @@ def test_an_error_is_a_notification_and_the_window_lives_on(window):
     axis = window.tools["Axis"]
     axis.row.value = 5000
     before = len(window.notes)
+    assert window.wait(lambda: not axis._newest.is_busy)
     axis.read()
     assert window.wait(lambda: len(window.notes) > before)
     assert "row is 5000, and scan xenon has rows 0 to 63; choose one of them" in str(window.notes[-1].message)
