@@ -83,3 +83,21 @@ def table(rows: list[dict]) -> str:
             f"{row['film_um_std']:.2f} | {row['closure']:.3f} | {'yes' if lies_within(row) else 'no'} |"
         )
     return "\n".join(lines) + "\n"
+
+
+@pytest.mark.validate
+def test_charge_and_efficiency_are_no_measurement(tmp_path):
+    """Another declared charge changes no measured number; a cell plated at 0.8 closes there, and says so."""
+    plated = validation_cells.Preset(validation_cells.design(), validation_cells.Charge(12.0, efficiency=0.8), "")
+    path = validation_cells.write_cell(plated, tmp_path / "a", seed=7)
+    first = validation_cells.measured(path, tmp_path / "a" / "run")
+    assert first["balance"]["closure"] == pytest.approx(0.80, abs=0.03)  # the figure of issue 6
+    assert first["balance"]["verdict"] == "not-consistent"
+    text = path.read_text(encoding="utf8")
+    path.write_text(text.replace("duration_min: 3600.0", "duration_min: 1800.0"), encoding="utf8")
+    second = validation_cells.measured(path, tmp_path / "a" / "run")
+    assert second["balance"]["closure"] == pytest.approx(2 * first["balance"]["closure"])
+    for section in ("deposit", "penetration", "electrolyte", "two_gas"):
+        assert second[section] == first[section]
+    terms = [name for name in first["balance"] if name.endswith(("_um", "_um_std"))]
+    assert {name: second["balance"][name] for name in terms} == {name: first["balance"][name] for name in terms}
