@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SLABS_AT_ONCE = 4
-"""Slabs of the image that go through the network together: their halo is then looked at once."""
-
 STAGE = "network"
 
 
@@ -218,7 +215,11 @@ def _begin(targets: Mapping[Path, Any], layout: ImageLayout, weights: Weights) -
 
 
 def _parts(layout: ImageLayout) -> list[Block]:
-    return blocks(layout.shape[0], SLABS_AT_ONCE * layout.slab)
+    """Slabs of the image that go through the network together: their halo is then looked at once."""
+    from ..segmentation.prediction import slab_rows
+
+    at_once = max(slab_rows(*layout.shape[1:]) // layout.slab, 1)
+    return blocks(layout.shape[0], at_once * layout.slab)
 
 
 def _write(targets: Mapping[Path, Any], layout: ImageLayout, part: Block, found: tuple[Any, Any]) -> None:

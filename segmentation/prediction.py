@@ -23,6 +23,7 @@ TILE_VOXELS = 4_000_000
 
 TILE_EDGE = 192
 SLAB_ROWS = 64
+RESULT_VOXELS = 100_000_000
 PROBES = 8
 """Slices that are read to see whether µ is in cm^-1."""
 
@@ -203,11 +204,28 @@ def predict(
     predictor = Predictor(weights or shipped_weights(list(volumes)), references)
     shape = tuple(next(iter(volumes.values())).shape)
     out = out or Prediction(np.empty(shape, np.uint8), np.empty(shape, np.float32))
-    for rows in blocks(shape[0], SLAB_ROWS):
+    for rows in blocks(shape[0], slab_rows(*shape[1:])):
         out.labels[rows.slice], out.confidence[rows.slice] = predictor.slab(volumes, rows)
         if advance is not None:
             advance(rows.stop, shape[0])
     return out
+
+
+def slab_rows(n_y: int, n_x: int) -> int:
+    """Return how many rows are labelled at once, so that their labels and confidence fill at most half a GiB.
+
+    Parameters
+    ----------
+    n_y, n_x : int
+        Size of a slice.
+
+    Returns
+    -------
+    int
+        Rows, a multiple of `STRIDE`.
+    """
+    rows = min(SLAB_ROWS, RESULT_VOXELS // max(n_y * n_x, 1))
+    return max(rows - rows % STRIDE, STRIDE)
 
 
 def check_grids(volumes: Mapping[str, Array], voxels_um: Mapping[str, float] | None = None) -> None:

@@ -6,7 +6,7 @@ import pytest
 from xelith.arrays import Block
 from xelith.materials import Phase
 from xelith.segmentation import prediction
-from xelith.segmentation.prediction import Prediction, Predictor, check_grids, check_units, predict
+from xelith.segmentation.prediction import Prediction, Predictor, check_grids, check_units, predict, slab_rows
 from xelith.segmentation.unet import Reference, build_network, weights_of
 
 torch = pytest.importorskip("torch")
@@ -60,6 +60,11 @@ def test_a_slab_reads_no_more_than_its_halo(weights, volumes):
     labels, confidence = Predictor(weights, REFERENCES).slab(seen, Block(1, 32, 40))
     assert labels.shape == confidence.shape == (8, 52, 64)
     assert seen["xenon"].rows == [(16, 56)]
+
+
+def test_the_larger_the_slices_the_fewer_rows_at_once():
+    assert slab_rows(64, 64) == 64 and slab_rows(100_000, 100_000) == 8
+    assert slab_rows(2048, 2048) % 8 == 0 and slab_rows(2048, 2048) * 2048**2 <= 100_000_000
 
 
 def test_results_can_be_written_where_the_user_says(weights, volumes):
