@@ -27,6 +27,10 @@ SURFACE_STD_VOXELS = 0.1
 """Standard deviation of where lithium ends towards carbon and electrolyte, in voxels, all surfaces together: what
 forty simulated cells show (docs/validation/coverage.md)."""
 
+BODY_STD_VOXELS = 0.5
+"""Standard deviation of where a body in the electrolyte ends, in voxels: half-way in µ is not half-way in a body that
+a mixed zone surrounds or that hardened rays cross."""
+
 LEVEL_STD_SHARE = 0.005
 """Standard deviation from the levels of µ, as a share of the film; from the same cells."""
 
@@ -70,7 +74,7 @@ def terms_of(config: Config, labelled: Labelled, survey: Survey, mixed: MixedZon
         With None for each term that was not measured.
     """
     t = labelled.thresholds
-    edge_um = SURFACE_STD_VOXELS * labelled.layout.voxel_um
+    edge_um = BODY_STD_VOXELS * labelled.layout.voxel_um
     variances = film_variances(config, t, survey)
     amounts: dict[str, Amount | None] = dict.fromkeys(("film", "in_electrolyte", "mixed_zone", "in_carbon", "isolated"))
     if survey.deposit.mean_thickness_um is not None:
@@ -121,7 +125,7 @@ def relative_to(config: Config, terms: Terms, labelled: Labelled, survey: Survey
         Film, bodies in the electrolyte and isolated lithium are differences; dark bodies that are new are lithium.
     """
     amounts, variances = dict(terms.amounts), dict(terms.variances_um2)
-    fresh, edge_um = before.survey, SURFACE_STD_VOXELS * labelled.layout.voxel_um
+    fresh, edge_um = before.survey, BODY_STD_VOXELS * labelled.layout.voxel_um
     foil, film = foil_um(before), amounts["film"]
     if foil is not None and film is not None:
         amounts["film"] = Amount(film.um - foil.um, hypot(film.std_um or 0.0, foil.std_um or 0.0))
