@@ -159,8 +159,10 @@ def draped_layer(name: str, values: NDArray[Any], column_um: tuple[float, float]
     thin = values[::step, ::step]
     height_um = collector_height_um(labels, thin.shape)
     y, x = np.indices(thin.shape)
-    vertices = np.stack([height_um, y * step * column_um[0], x * step * column_um[1]], axis=-1).reshape(-1, 3)
+    scale = (labels.voxels_um[0][0], *column_um)  # as the images', so that the slider moves by whole voxels
+    vertices = np.stack([height_um / scale[0], y * step, x * step], axis=-1).reshape(-1, 3)
     options = {
+        "scale": scale,
         "name": f"{name} on the collector (µm)",
         "colormap": THICKNESS_COLOURS,
         "contrast_limits": thickness_limits(values),
