@@ -1,6 +1,7 @@
 """Pages of the site that are made from the models: steps, configuration and command line."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -22,6 +23,18 @@ def on_config(config: Any) -> Any:
         if pages:
             config.nav.append({title: sorted(pages, key=lambda page: not page.endswith("README.md"))})
     return config
+
+
+def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Files) -> str:
+    """Name files of the repository outside the site, in the place of links that would lead nowhere."""
+    docs, root = Path(config.docs_dir).resolve(), Path(config.docs_dir).resolve().parent
+
+    def named(match: re.Match[str]) -> str:
+        target = (Path(page.file.abs_src_path).parent / match[2]).resolve()
+        outside = target.is_relative_to(root) and not target.is_relative_to(docs)
+        return f"{match[1]} (`{target.relative_to(root)}`)" if outside else match[0]
+
+    return re.sub(r"\[([^\]]+)\]\((\.\./[^)#\s]+)\)", named, markdown) if page.file.abs_src_path else markdown
 
 
 def on_files(files: Files, config: Any) -> Files:

@@ -67,7 +67,7 @@ class OrthogonalSlices(QSplitter):
         from napari.qt import QtViewer
 
         super().__init__(Qt.Orientation.Vertical)
-        self._main = viewer
+        self.setMinimumHeight(420)
         self.models = [ViewerModel(title=f"across {axis}", axis_labels=tuple(AXES)) for axis in "yx"]
         for model, order in zip(self.models, ((1, 0, 2), (2, 0, 1)), strict=True):
             view = QtViewer(model)
