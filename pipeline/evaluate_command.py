@@ -92,8 +92,9 @@ def table_of(result: "Evaluation") -> "Table":
         + (", ".join(f"{f} of {n} {w} voxels wide" for w, (f, n) in result.filaments.items() if n) or "none there"),
         f"confidence is off by {text(result.calibration_error)} on average",
     ]
+    lines.insert(0, "surface: share of both surfaces within a voxel of the other")
     table = Table(caption="\n".join(lines), caption_justify="left")
-    for name in ("phase", "IoU", "Dice", "surface Dice, 1 voxel", "precision", "recall", "voxels", "true"):
+    for name in ("phase", "IoU", "Dice", "surface", "precision", "recall", "voxels", "true"):
         table.add_column(name, justify="left" if name == "phase" else "right")
     for phase, one in result.phases.items():
         scores = (one.iou, one.dice, one.surface_dice, one.precision, one.recall)
