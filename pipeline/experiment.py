@@ -199,8 +199,8 @@ def write_truth(folder: Path, cell: Cell, grid: TruthGrid, *, memory_gib: float,
     target = folder / "truth.ome.zarr"
     if (folder / "truth.json").exists() and target.exists():
         return
-    slab = next((n for n in (16, 8, 4) if n * _row_bytes(grid) < 0.5 * memory_gib * 2**30), 2)
-    layout = plan_layout(grid.shape, voxel_um=grid.voxel_um, slab=slab)
+    height = next((n for n in (16, 8, 4) if n * _row_bytes(grid) < 0.5 * memory_gib * 2**30), 2)
+    layout = plan_layout(grid.shape, voxel_um=grid.voxel_um, slab=height)
     partial = target.with_name(target.name + ".partial")
     create_image(partial, layout, name="truth", dtype=np.uint8, attributes={"quantity": "phase, as simulated"})
     zarr.open_group(partial / "fractions", mode="a", zarr_format=3)
