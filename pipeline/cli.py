@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -276,6 +277,8 @@ def main() -> None:
         from .run_events import one_line
 
         _complain(one_line(error))
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # of writes that the error left behind in zarr's loop,
+        warnings.filterwarnings("ignore", message="coroutine .* was never awaited")  # and of those not yet begun
         sys.exit(2)
     except MemoryError:
         _complain("out of memory; lower compute.memory_gib, or take region.bin: 2")
