@@ -164,8 +164,8 @@ def fit_surface(heights_px: NDArray[np.float64], *, degree: int = 1, seed: int =
 
 
 def _terms(rows: NDArray[np.intp], columns: NDArray[np.intp], shape: tuple[int, int], size: int) -> NDArray[np.float64]:
-    """Polynomial terms of each column; coordinates run from -1 to 1 to keep the fit well conditioned."""
-    v, u = (2 * index / max(n - 1, 1) - 1.0 for index, n in zip((rows, columns), shape, strict=True))
+    """Polynomial terms of each column; coordinates run from -1 to 1, and are 0 along a map of one row or column."""
+    v, u = ((2 * index - (n - 1)) / max(n - 1, 1) for index, n in zip((rows, columns), shape, strict=True))
     terms = [np.ones(v.shape), v, u, v * v, u * v, u * u]
     return np.stack(terms[:size], axis=1)
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Array
+from ..materials import Phase
 from .deposit import UM2_PER_CM2, Deposit, deposit_statistics
 from .electrolyte import Electrolyte, inspect_electrolyte
 from .filaments import Filament, measure_filaments
@@ -20,6 +21,9 @@ from .stack import Side, Stack
 from .surface_area import surface_um2
 from .uniformity import Texture, texture
 from .voxels import VoxelSize
+
+MOST_CUT = 0.01
+"""A volume begins within the cell where more than this share of its columns does."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +63,9 @@ class Survey:
         Connected lithium beyond the interface, from its first plane to its last; None without electrolyte.
     counter_in_view : bool
         False where the volume ends in the electrolyte: how much of it is crossed, and what is left, is then unknown.
+    anode_in_view : bool
+        False where the volume begins within the cell: a film that it cuts is thicker than what was measured, and a
+        column that begins in carbon or electrolyte is not measured.
     """
 
     frame: Frame
@@ -76,6 +83,7 @@ class Survey:
     voxel_um: tuple[float, float, float] = (1.0, 1.0, 1.0)
     grown: NDArray[np.bool_] | None = None
     counter_in_view: bool = True
+    anode_in_view: bool = True
 
     @property
     def grown_surface_um2(self) -> float:
@@ -133,7 +141,9 @@ def survey_labels(
     growth = None if faces is None else trace_growth(stack, faces, keep_volume=True)
     end = None if faces is None or growth is None else film_end_px(faces, growth)
     along, unlabelled = film_map(stack, end, fractions=fractions)
-    thickness = np.where(frame.electrode, frame.along_normal_um(along), np.float32(np.nan)).astype(np.float32)
+    is_cut, is_past = _first_plane(stack, frame.electrode)
+    measured = frame.electrode & ~is_past
+    thickness = np.where(measured, frame.along_normal_um(along), np.float32(np.nan)).astype(np.float32)
     deposit = deposit_statistics(
         thickness, frame.electrode, voxel_um=voxel_um, axis=frame.axis, area_cm2=frame.area_cm2
     )
@@ -154,6 +164,7 @@ def survey_labels(
             (),
             None,
             (stack.depth_um, *stack.pixel_um),
+            anode_in_view=not is_cut,
         )
     depth = penetration_of(stack, faces, growth=growth)
     area_um2 = frame.area_in_view_cm2 * UM2_PER_CM2
@@ -175,7 +186,16 @@ def survey_labels(
         voxel_um=edges,
         grown=growth.kept(),
         counter_in_view=float(np.mean(faces.far_px)) < stack.depth - 1,
+        anode_in_view=not is_cut,
     )
+
+
+def _first_plane(stack: Stack, electrode: NDArray[np.bool_]) -> tuple[bool, NDArray[np.bool_]]:
+    """Whether the volume begins within the cell, and the columns that begin beyond any film."""
+    _, slab = next(stack.slabs(0, 1))
+    is_past = electrode & ((slab[0] == Phase.CARBON) | (slab[0] == Phase.ELECTROLYTE))
+    is_cut = is_past | (electrode & (slab[0] == Phase.LITHIUM))
+    return bool(is_cut.sum() > MOST_CUT * electrode.sum()), is_past
 
 
 def interfaces_of(frame: Frame) -> Interfaces | None:

@@ -101,6 +101,27 @@ def _weighted(filaments: tuple[Filament, ...], name: str) -> float | None:
     return float(np.average([getattr(f, name) for f in filaments], weights=[f.volume_um3 for f in filaments]))
 
 
+def cut_notes(survey: Survey | None) -> tuple[str, ...]:
+    """Say where the view cuts the film.
+
+    Parameters
+    ----------
+    survey : Survey or None
+        What the labels tell.
+
+    Returns
+    -------
+    tuple of str
+        One sentence, or none.
+    """
+    if survey is None or survey.anode_in_view:
+        return ()
+    return (
+        "the volume begins within the cell: the film is at least as thick as stated, and is not measured in columns "
+        "that begin in carbon or electrolyte; extend the rows beyond the collector",
+    )
+
+
 def electrolyte_section(survey: Survey | None) -> dict[str, Any]:
     """Return the state of the electrolyte.
 

@@ -14,6 +14,7 @@ from .config import Config
 from .job import Reconstructed
 from .measured_numbers import (
     balance_section,
+    cut_notes,
     deposit_section,
     electrolyte_section,
     penetration_section,
@@ -70,7 +71,7 @@ def build_results(
         "coulometry": _coulometry(measured),
         "balance": balance_section(measured),
         "truth": _truth(config.truth),
-        "report": _for_report(labelled, volumes) | report_section(measured),
+        "report": _for_report(labelled, volumes, cut_notes(measured.survey)) | report_section(measured),
     }
     return _plain(results)
 
@@ -136,7 +137,9 @@ def _truth(path: Path | None) -> dict[str, Any] | None:
     return {name: stated.get(name) for name in TRUTH}
 
 
-def _for_report(labelled: Labelled | Unlabelled, volumes: Mapping[str, Reconstructed]) -> dict[str, Any]:
+def _for_report(
+    labelled: Labelled | Unlabelled, volumes: Mapping[str, Reconstructed], more_notes: tuple[str, ...]
+) -> dict[str, Any]:
     """What the report draws: expected µ, levels found, separability, quality."""
     expected = {
         gas: {
@@ -166,7 +169,7 @@ def _for_report(labelled: Labelled | Unlabelled, volumes: Mapping[str, Reconstru
         "found_mu": levels,
         "separability": pairs,
         "calibration": calibration,
-        "notes": list(t.notes),
+        "notes": [*t.notes, *more_notes],
         "voxels": {name: list(volume.layout.shape) for name, volume in volumes.items()},
     }
 

@@ -81,6 +81,16 @@ def test_neware_currents_that_miss_their_counter_are_told(cycler_dir):
     assert "counter-disagrees" in kinds(charge.findings)
     assert charge.source == "counter"
     assert charge.charge_mah_std == pytest.approx(0.3, abs=0.01)
+    assert charge.integrated_mah / charge.charge_mah - 1 == pytest.approx(0.00503, abs=1e-4)
+
+
+@pytest.mark.data
+def test_neware_stored_currents_are_the_vendors_where_they_miss_its_counter(cycler_dir):
+    polars = pytest.importorskip("polars")
+    pytest.importorskip("fastnda")
+    record = read_cycler(cycler_dir / "neware" / "nda_v22.nda.zip")
+    vendor = polars.read_parquet(cycler_dir / "neware" / "nda_v22.parquet")
+    np.testing.assert_allclose(record.current_ma * 1e3, vendor["Current(uA)"].to_numpy(), rtol=1e-7)  # float32
 
 
 @pytest.mark.data
@@ -125,11 +135,35 @@ def test_biologic_text_without_header(cycler_dir):
     assert "rest-only" in kinds(record.findings)
 
 
+MPR = {
+    "biol.mpr": 23561,
+    "00_test_04_MB_C01.mpr": 1501,
+    "jdb11-1_c3_gcpl_5cycles_2V-3p8V_C-24_data_C09.mpr": 46102,
+}
+
+
 @pytest.mark.data
-def test_binary_biologic_without_its_reader_says_what_to_do(cycler_dir, monkeypatch):
+@pytest.mark.parametrize("name", [*MPR, "00_test_01_OCV_C01.mpr"])
+def test_binary_biologic_without_its_reader_says_what_to_do(cycler_dir, monkeypatch, name):
     monkeypatch.setitem(sys.modules, "galvani", None)
     with pytest.raises(ModuleNotFoundError, match=r"export it from EC-Lab as text \(\.mpt\), or install a reader"):
-        read_cycler(cycler_dir / "biologic" / "biol.mpr")
+        read_cycler(cycler_dir / "biologic" / name)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", MPR)
+def test_binary_biologic_is_read_whole(cycler_dir, name):
+    pytest.importorskip("galvani")
+    record = read_cycler(cycler_dir / "biologic" / name)
+    assert record.format == "BioLogic MPR"
+    assert record.time_s.size == MPR[name]
+
+
+@pytest.mark.data
+def test_binary_biologic_at_open_circuit_holds_no_current(cycler_dir):
+    pytest.importorskip("galvani")
+    with pytest.raises(ValueError, match="no column holds the current; the table has flags, time/s, Ewe/V"):
+        read_cycler(cycler_dir / "biologic" / "00_test_01_OCV_C01.mpr")
 
 
 def test_binary_biologic_goes_through_an_optional_reader(tmp_path, monkeypatch):

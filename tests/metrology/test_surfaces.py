@@ -50,6 +50,15 @@ def test_whole_voxels_of_a_tilted_plane_are_averaged():
     assert surface.std_px == pytest.approx(0.29, abs=0.1)
 
 
+@pytest.mark.parametrize("shape", [(1, 60), (60, 1)])
+@pytest.mark.parametrize("degree", [1, 2])
+def test_a_map_of_one_row_has_no_slope_across_it(shape, degree):
+    along = np.arange(60.0).reshape(shape)
+    surface = fit_surface(9.75 + 0.02 * along, degree=degree)
+    np.testing.assert_allclose(surface.heights_px(), 9.75 + 0.02 * along, atol=1e-9)
+    assert surface.slope() == pytest.approx((0.0, 0.02) if shape[0] == 1 else (0.02, 0.0))
+
+
 def test_column_limits_across_slabs_and_blank_columns():
     labels = np.full((50, 2, 3), Phase.VOID, np.uint8)
     labels[14:19, 0] = Phase.ELECTROLYTE

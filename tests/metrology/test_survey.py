@@ -108,6 +108,100 @@ def test_empty_volumes_are_refused():
         survey_labels(np.full((8, 8, 8), LI, np.uint8), voxel_um=1.0)
 
 
+@pytest.mark.parametrize("phase", [*Phase, NOT_LABELLED])
+def test_labels_of_one_value_are_refused_without_an_axis(phase):
+    with pytest.raises(ValueError, match="no stack axis stands out"):
+        survey_labels(np.full((12, 8, 8), phase, np.uint8), voxel_um=1.0)
+
+
+@pytest.mark.parametrize("phase", [OUT, V, C, Phase.CASING, NOT_LABELLED])
+def test_labels_without_a_cell_are_refused(phase):
+    with pytest.raises(ValueError, match="no column holds lithium, carbon or electrolyte"):
+        survey_labels(np.full((12, 8, 8), phase, np.uint8), voxel_um=1.0, axis=0, anode="low")
+
+
+@pytest.mark.parametrize("depth", [1, 12])
+def test_all_lithium_is_a_film_that_the_volume_cuts(depth):
+    found = survey_labels(np.full((depth, 8, 8), LI, np.uint8), voxel_um=2.0, axis=0, anode="low")
+    assert found.deposit.mean_thickness_um == 2.0 * depth
+    assert not found.anode_in_view
+    assert (found.penetration, found.in_electrolyte_um, found.isolated_um) == (None, None, None)
+
+
+@pytest.mark.parametrize("phase", [SE, K])
+@pytest.mark.parametrize("depth", [1, 12])
+def test_a_volume_that_begins_beyond_the_film_does_not_measure_it_as_zero(phase, depth):
+    found = survey_labels(np.full((depth, 8, 8), phase, np.uint8), voxel_um=2.0, axis=0, anode="high")
+    assert found.deposit.mean_thickness_um is None
+    assert np.isnan(found.thickness_um).all()
+    assert not found.anode_in_view
+
+
+def slab_cell(film=8, n=24):
+    """Collector, film, carbon, electrolyte, collector: 4, 8, 4, 20 and 4 planes."""
+    labels = np.full((32 + film, n, n), SE, np.uint8)
+    labels[: 8 + film] = K
+    labels[: 4 + film] = LI
+    labels[:4] = labels[28 + film :] = C
+    return labels
+
+
+@pytest.mark.parametrize("instead", [V, OUT])
+def test_a_cell_without_collector_is_measured_from_its_interface(instead):
+    labels = slab_cell()
+    labels[labels == C] = instead
+    found = survey_labels(labels, voxel_um=1.0)
+    assert found.frame.collector is None
+    assert found.deposit.mean_thickness_um == 8.0
+    assert found.anode_in_view
+
+
+@pytest.mark.parametrize(
+    ("first", "film", "is_whole"), [(0, 8.0, True), (3, 8.0, True), (4, 8.0, False), (8, 4.0, False)]
+)
+def test_a_film_that_touches_the_border_is_told(first, film, is_whole):
+    found = survey_labels(slab_cell()[first:], voxel_um=1.0)
+    assert found.deposit.mean_thickness_um == film
+    assert found.anode_in_view == is_whole
+    turned = survey_labels(slab_cell()[first:][::-1], voxel_um=1.0)
+    assert (turned.deposit, turned.anode_in_view) == (found.deposit, is_whole)
+
+
+def test_a_cell_that_touches_the_sides_and_ends_in_the_electrolyte_is_told():
+    found = survey_labels(slab_cell()[:30], voxel_um=1.0)
+    assert found.deposit.coverage == 1.0
+    assert found.frame.area_cm2 is None  # no rim in view
+    assert not found.counter_in_view
+
+
+def test_a_film_of_one_voxel_is_one_voxel_thick():
+    labels = slab_cell(film=1)
+    labels[4, :, :12] = K
+    found = survey_labels(labels, voxel_um=0.5)
+    assert found.deposit.mean_thickness_um == pytest.approx(0.25)
+    assert found.deposit.coverage == pytest.approx(0.5)
+    assert found.in_electrolyte_um == 0
+
+
+@pytest.mark.parametrize("cut", [np.s_[:, :1, :], np.s_[:, :, :1], np.s_[:, :1, :1]])
+def test_one_row_of_columns_is_as_thick_as_the_whole(cut):
+    found = survey_labels(slab_cell()[cut], voxel_um=1.0)
+    assert found.deposit.mean_thickness_um == pytest.approx(8.0)
+    assert found.frame.tilt_rad == 0
+    assert (found.penetration is None) == (found.thickness_um.size < 3)  # a plane needs three columns
+
+
+def test_a_film_that_reaches_the_counter_is_no_silent_zero():
+    labels = slab_cell()
+    labels[labels == SE] = LI
+    found = survey_labels(labels, voxel_um=1.0, axis=0, anode="low")
+    assert found.deposit.mean_thickness_um == 28.0
+    assert found.in_electrolyte_um is None
+    bridged = slab_cell()
+    bridged[:, 6:9, 6:9] = LI
+    assert survey_labels(bridged, voxel_um=1.0).penetration.is_shorted
+
+
 def test_volume_on_disk_gives_the_same_numbers(tmp_path):
     zarr = pytest.importorskip("zarr")
     labels = process_three(seed=6)

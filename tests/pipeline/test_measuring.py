@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import tifffile
 
+from xelith.materials import Phase
+from xelith.metrology import survey_labels
 from xelith.pipeline.charging import charge_of, electrode_area_cm2
 from xelith.pipeline.config import Cell, ChargeEntry, Config, ScanEntry
 from xelith.pipeline.map_files import write_map
+from xelith.pipeline.measured_numbers import cut_notes
 from xelith.pipeline.sections import Metrology
 
 
@@ -54,3 +57,13 @@ def test_maps_carry_their_pixel(tmp_path):
         assert numerator / denominator == pytest.approx(1 / 2.5)
         assert tiff.imagej_metadata["unit"] == "um"
     assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_view_that_cuts_the_film_is_told():
+    labels = np.full((30, 6, 6), Phase.ELECTROLYTE, np.uint8)
+    labels[:12] = Phase.LITHIUM
+    whole = labels.copy()
+    whole[:2] = Phase.COLLECTOR
+    assert cut_notes(survey_labels(whole, voxel_um=1.0)) == ()
+    assert "at least as thick as stated" in cut_notes(survey_labels(labels, voxel_um=1.0))[0]
+    assert cut_notes(None) == ()
