@@ -39,7 +39,7 @@ def charge_of(config: Config) -> Charge | None:
             area_cm2=entry.area_cm2 or electrode_area_cm2(config),
             efficiency=entry.efficiency,
         )
-    total = entry.charge_mah
+    total, counter_std = entry.charge_mah, 0.0
     if total is None:
         from ..metrology.cycler import plated_charge_mah, read_cycler
 
@@ -50,11 +50,11 @@ def charge_of(config: Config) -> Charge | None:
         )
         for finding in found.findings:
             log.warning("cycler file: %s", finding.message)
-        total = found.charge_mah
+        total, counter_std = found.charge_mah, found.charge_mah_std or 0.0
     return charge_over_area(
         total,
         entry.area_cm2 or math.nan,
-        total_std_mah=share * total,
+        total_std_mah=math.hypot(share * total, counter_std),
         area_std_cm2=entry.area_cm2_std,
         efficiency=entry.efficiency,
     )

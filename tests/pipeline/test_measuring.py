@@ -41,6 +41,15 @@ def test_a_cycler_file_gives_the_charge(data_dir):
     assert abs(plated["charge"]) > 0
 
 
+def test_a_counter_that_misses_its_currents_widens_the_charge(tmp_path):
+    path = tmp_path / "cell.csv"
+    path.write_text("Time (s),Current (mA),Capacity (mAh)\n0,1,0\n3600,1,0.98\n")
+    charge = charge_of(config_with(ChargeEntry(file=path, area_cm2=1.0, current_share_std=0)))
+    assert charge.charge_mah == pytest.approx(0.98)
+    # half the difference of counter and integral
+    assert charge.expected_thickness_um_std / charge.expected_thickness_um == pytest.approx(0.01 / 0.98)
+
+
 def test_area_is_given_or_that_of_the_bore():
     cell = Cell(preset="kodama-process-3")
     assert electrode_area_cm2(config_with(cell=cell)) == pytest.approx(np.pi / 4 * 0.01)
