@@ -24,8 +24,8 @@ from .phase_map import Labelled
 log = logging.getLogger(__name__)
 
 SURFACE_STD_VOXELS = 0.1
-"""Standard deviation of where lithium ends towards carbon and electrolyte, in voxels, all surfaces together: what
-forty simulated cells show (docs/validation/coverage.md)."""
+"""Standard deviation of where lithium ends towards carbon and electrolyte, in voxels, all surfaces together:
+chosen on forty simulated cells, then validated on forty others (docs/validation/coverage.md)."""
 
 BODY_STD_VOXELS = 0.5
 """Standard deviation of where a body in the electrolyte ends, in voxels: half-way in µ is not half-way in a body that

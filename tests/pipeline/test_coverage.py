@@ -1,4 +1,7 @@
-"""Does the truth lie in the stated interval? Three cells always, forty with `make validate`, found again when done."""
+"""Does the truth lie in the stated interval? Three cells always, eighty with `make validate`, found again when done.
+
+The film's standard deviation was chosen on the seeds of `FITTED`; those of `FRESH` were drawn later, and validate it.
+"""
 
 import importlib.util
 import json
@@ -14,7 +17,8 @@ validation_cells = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(validation_cells)
 measured_cell = validation_cells.measured_cell
 
-CELLS = 40
+FITTED = range(40)
+FRESH = range(100, 140)
 RECORDS = Path(__file__).parents[2] / "build" / "validation"
 TABLE = Path(__file__).parents[2] / "docs" / "validation" / "coverage.md"
 
@@ -37,14 +41,15 @@ def test_intervals_cover_the_truth_as_often_as_they_say(tmp_path):
     path = RECORDS / f"coverage-{commit()}.jsonl"
     lines = path.read_text(encoding="utf8").splitlines() if path.exists() else []
     rows = {row["seed"]: row for row in map(json.loads, lines)}
-    for seed in range(CELLS):
+    for seed in (*FRESH, *FITTED):
         if seed not in rows:
             rows[seed] = measured_cell(seed, tmp_path / str(seed))
             with path.open("a", encoding="utf8") as record:
                 record.write(json.dumps(rows[seed]) + "\n")
-    TABLE.write_text(table([rows[seed] for seed in range(CELLS)]), encoding="utf8")
-    share = sum(map(lies_within, rows.values())) / len(rows)
-    assert 0.9 <= share <= 1.0
+    fresh, fitted = [rows[seed] for seed in FRESH], [rows[seed] for seed in FITTED]
+    TABLE.write_text(page(fresh, fitted, commit()), encoding="utf8")
+    assert 0.9 <= sum(map(lies_within, fresh)) / len(fresh) <= 1.0
+    assert 0.9 <= sum(map(lies_within, fitted)) / len(fitted) <= 1.0
 
 
 def commit() -> str:
@@ -53,24 +58,57 @@ def commit() -> str:
     return found.stdout.strip() or "unknown"
 
 
-def table(rows: list[dict]) -> str:
-    """The cells in a table, with what is covered."""
-    inside = sum(map(lies_within, rows))
+def page(fresh: list[dict], fitted: list[dict], at: str) -> str:
+    """Both sets of cells, and which of them says what."""
+    return "\n".join(
+        [
+            "# Coverage of the 95 % interval of the film's mean thickness",
+            "",
+            "Simulated process-3 cells 0.27 mm wide, with random film (30 to 75 µm), carbon, collector and noise",
+            "(1e4 to 4e4 photons a pixel), scanned in argon and xenon with a molybdenum tube at 44 kV, 240 views of",
+            "3 µm pixels, reconstructed, segmented and measured by `xelith run`. Made by `make validate`",
+            "(tests/pipeline/test_coverage.py).",
+            "",
+            "**A fit and its validation.** Two constants of the film's standard deviation in",
+            "pipeline/balance_terms.py, 0.10 voxel for its surfaces and 0.5 % for the levels, were chosen on the very",
+            "cells of the second table (from 0.25 and 1 %, with which all were covered): its share is that of a fit.",
+            "The cells of the first table have other seeds and were measured after the choice: their share is the",
+            "validation.",
+            "",
+            "## Validation: fresh cells",
+            "",
+            f"At commit {at}. " + account(fresh),
+            "",
+            *table(fresh),
+            "",
+            "## Fit: the cells on which the constants were chosen",
+            "",
+            f"At commit {at}. " + account(fitted),
+            "",
+            *table(fitted),
+            "",
+        ]
+    )
+
+
+def account(rows: list[dict]) -> str:
+    """What is covered, in a sentence or two."""
     known = [row for row in rows if row["film_um"] is not None]
-    errors = [abs(row["film_um"] / row["true_um"] - 1) for row in known]
+    inside = sum(map(lies_within, rows))
+    errors = [row["film_um"] / row["true_um"] - 1 for row in known]
+    scores = [(row["film_um"] - row["true_um"]) / row["film_um_std"] for row in known]
+    std = sum(row["film_um_std"] / row["true_um"] for row in known) / len(known)
+    return (
+        f"The truth lies in the interval in {inside} of {len(rows)} cells ({100 * inside / len(rows):.0f} %); not "
+        f"measured, and counted as not covered: {len(rows) - len(known)}. Largest error "
+        f"{100 * max(map(abs, errors)):.2f} %, mean {100 * sum(map(abs, errors)) / len(known):.2f} %; mean stated std "
+        f"{100 * std:.2f} %; root mean square of error over std {(sum(z * z for z in scores) / len(known)) ** 0.5:.2f}."
+    )
+
+
+def table(rows: list[dict]) -> list[str]:
+    """One line a cell."""
     lines = [
-        "# Coverage of the 95 % interval of the film's mean thickness",
-        "",
-        f"{len(rows)} simulated process-3 cells 0.27 mm wide, with random film (30 to 75 µm), carbon, collector",
-        "and noise (1e4 to 4e4 photons a pixel), scanned in argon and xenon with a molybdenum tube at 44 kV,",
-        "240 views of 3 µm pixels, reconstructed, segmented and measured by `xelith run`. Made by `make validate`",
-        f"(tests/pipeline/test_coverage.py) at commit {commit()}.",
-        "",
-        f"The truth lies in the interval in {inside} of {len(rows)} cells ({100 * inside / len(rows):.0f} %); "
-        f"{len(rows) - len(known)} were not measured. Largest error {100 * max(errors):.2f} %, mean "
-        f"{100 * sum(errors) / len(errors):.2f} %; mean stated std "
-        f"{100 * sum(row['film_um_std'] / row['true_um'] for row in known) / len(known):.2f} %.",
-        "",
         "| seed | photons | true film / µm | measured / µm | std / µm | closure | covered |",
         "|---|---|---|---|---|---|---|",
     ]
@@ -82,7 +120,7 @@ def table(rows: list[dict]) -> str:
             f"| {row['seed']} | {row['photons']:.0f} | {row['true_um']:.2f} | {row['film_um']:.2f} | "
             f"{row['film_um_std']:.2f} | {row['closure']:.3f} | {'yes' if lies_within(row) else 'no'} |"
         )
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 @pytest.mark.validate
