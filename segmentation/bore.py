@@ -9,9 +9,20 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..arrays import Array, to_host
+from .contrast import ExpectedMu
 
 AGREE = 0.03
 """A found diameter may differ from the given one by this share before the given one is taken."""
+
+TOLERATED = 0.05
+TOLERATED_PX = 3.0
+"""A measured bore may differ from the declared one by this share of it or by so many voxels, whichever is more."""
+
+WALL_RINGS = 2
+"""Rings one voxel wide that must read as casing before a wall is seen there."""
+
+BLUR_PX = 1
+"""Rings this close to an edge hold what is on its other side too."""
 
 
 @dataclass(frozen=True)
@@ -90,18 +101,86 @@ def find_bore(dense: Array, *, diameter_px: float | None = None) -> Bore:
     plane = np.asarray(to_host(dense), dtype=np.float64)
     n_y, n_x = plane.shape
     view = Bore((n_y - 1) / 2, (n_x - 1) / 2, min(n_y, n_x) / 2, None, "view")
+    disc = _dense_disc(plane)
+    if disc is not None and (diameter_px is None or abs(2 * disc.radius_px / diameter_px - 1) < AGREE):
+        return disc
+    if diameter_px is None:
+        return view
+    centre = (view.y, view.x) if disc is None else (disc.y, disc.x)
+    return Bore(*centre, min(diameter_px / 2, view.radius_px), None, "given")
+
+
+def _dense_disc(plane: NDArray[np.float64]) -> Bore | None:
+    """Circle of the largest dense region; None where it reaches the edge of the view."""
+    n_y, n_x = plane.shape
+    view = Bore((n_y - 1) / 2, (n_x - 1) / 2, min(n_y, n_x) / 2, None, "view")
     smooth = ndimage.gaussian_filter(plane, 1.0)
     inside, _ = ndimage.label(smooth > 0.5 * np.percentile(smooth, 90))
     largest = ndimage.binary_fill_holes(inside == np.bincount(inside.ravel())[1:].argmax() + 1)
+    if view.distance(n_y, n_x)[largest].max() >= view.radius_px - 1.0:
+        return None
     y, x = ndimage.center_of_mass(largest)
-    radius = float(np.sqrt(largest.sum() / np.pi))
-    within_view = view.distance(n_y, n_x)[largest].max() < view.radius_px - 1.0
-    if within_view and (diameter_px is None or abs(2 * radius / diameter_px - 1) < AGREE):
-        return Bore(float(y), float(x), radius)
-    if diameter_px is None:
-        return view
-    centre = (float(y), float(x)) if within_view else (view.y, view.x)
-    return Bore(*centre, min(diameter_px / 2, view.radius_px), None, "given")
+    return Bore(float(y), float(x), float(np.sqrt(largest.sum() / np.pi)))
+
+
+def check_bore(
+    dense: Array,
+    *,
+    diameter_px: float,
+    voxel_um: float,
+    electrolyte: ExpectedMu,
+    casing: ExpectedMu,
+    gas: ExpectedMu,
+) -> None:
+    """Refuse a declared bore that the scan contradicts.
+
+    The electrolyte contradicts a narrower bore, as it cannot reach into the wall; a wall that reads as casing
+    contradicts a wider one, in which only a gap of gas could lie around the electrolyte. Where the edge of the
+    electrolyte is out of view, or reads as neither, nothing is said.
+
+    Parameters
+    ----------
+    dense : (n_y, n_x) array
+        Slice of µ in cm^-1 through the electrolyte, mean of a few rows.
+    diameter_px : float
+        Declared bore in voxels.
+    voxel_um : float
+        Edge of a voxel, in µm.
+    electrolyte, casing, gas : ExpectedMu
+        What they should read in this scan.
+
+    Raises
+    ------
+    ValueError
+        If measured and declared bore differ by more than 5 % and by more than 3 voxels.
+    """
+    plane = np.asarray(to_host(dense), dtype=np.float64)
+    disc = _dense_disc(plane)
+    if disc is None or abs(2 * disc.radius_px - diameter_px) <= max(TOLERATED * diameter_px, TOLERATED_PX):
+        return
+    profile = radial_profile(plane, disc)
+    edge = disc.radius_px
+    if np.median(profile[: max(math.floor(edge) - 2 * BLUR_PX, 1)]) < 0.5 * electrolyte.low_per_cm:
+        return
+    beyond = profile[math.ceil(edge) + BLUR_PX : max(math.floor(diameter_px / 2) - BLUR_PX, 0)]
+    if 2 * edge < diameter_px and np.count_nonzero(_reads_casing(beyond, casing, gas)) < WALL_RINGS:
+        return
+    found_mm, given_mm = (1e-3 * voxel_um * px for px in (2 * edge, diameter_px))
+    raise ValueError(
+        f"the bore measures {found_mm:.3g} mm in the scan ({2 * edge:.0f} voxels of {voxel_um:.3g} µm), but "
+        f"{given_mm:.3g} mm are declared; they may differ by {100 * TOLERATED:.0f} % or {TOLERATED_PX:.0f} voxels: "
+        f"give cell: {{inner_diameter_mm: {found_mm:.3g}}}, or mend the pixel size (pixel_um, voxel_um) if the bore "
+        "is right"
+    )
+
+
+def _reads_casing(values: NDArray[np.float64], casing: ExpectedMu, gas: ExpectedMu) -> NDArray[np.bool_]:
+    """Tell what reads nearer to the casing than to gas; nothing does where the two read alike."""
+    mu, away = casing.mu_per_cm, gas.mu_per_cm - casing.mu_per_cm
+    if abs(away) < 0.1 * mu:
+        return np.zeros(values.shape, dtype=bool)
+    low, high = (0.5 * mu, mu + 0.5 * away) if away > 0 else (mu + 0.5 * away, 2.0 * mu)
+    return (values > low) & (values < high)
 
 
 def radial_profile(plane: Array, bore: Bore) -> NDArray[np.float64]:

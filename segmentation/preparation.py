@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Array, to_host
 from ..materials import Phase
-from .bore import Bore, find_bore, outer_radius
+from .bore import Bore, check_bore, find_bore, outer_radius
 from .calibration import Reference, calibrate
 from .collector_lean import shadow, upright
 from .contrast import Contrast, contrast_table
@@ -74,7 +74,7 @@ def prepare(
     collector = _collector(layout, profiles, images, voxel_um)
     electrolyte = _electrolyte(layout, profiles, collector, expected, 2e-4 * guess.radius_px * voxel_um)
     electrolyte = _at_collector(volumes[scans[0]], profiles[0], guess, collector, electrolyte, expected[scans[0]])
-    bore = _bore(volumes[scans[0]], electrolyte, guess, given_px)
+    bore = _bore(volumes[scans[0]], electrolyte, guess, given_px, expected[scans[0]], voxel_um)
     choices = row_choices(n_z, collector, electrolyte)
     rows = choices[0] if choices else lightest_rows(profiles[0], collector)
     bore = _with_outer_radius(volumes, scans, rows, bore)
@@ -208,11 +208,28 @@ def _at_collector(
     return replace(collector, end=end, light=collector.light, dense=collector.light)
 
 
-def _bore(volume: Array, electrolyte: Surface | None, guess: Bore, given_px: float | None) -> Bore:
+def _bore(
+    volume: Array,
+    electrolyte: Surface | None,
+    guess: Bore,
+    given_px: float | None,
+    expected: Expected,
+    voxel_um: float,
+) -> Bore:
     if electrolyte is None:
         logger.warning("no dense layer fills the bore in view; taking a bore of %.1f voxels", 2 * guess.radius_px)
         return replace(guess, source="given" if given_px else "view")
-    return find_bore(mean_plane(volume, deep_rows(electrolyte, volume.shape[0])), diameter_px=given_px)
+    plane = mean_plane(volume, deep_rows(electrolyte, volume.shape[0]))
+    if given_px is not None and Phase.CASING in expected:
+        check_bore(
+            plane,
+            diameter_px=given_px,
+            voxel_um=voxel_um,
+            electrolyte=expected[Phase.ELECTROLYTE],
+            casing=expected[Phase.CASING],
+            gas=expected[Phase.VOID],
+        )
+    return find_bore(plane, diameter_px=given_px)
 
 
 def _with_outer_radius(volumes: Mapping[str, Array], scans: list[str], rows: NDArray[np.intp], bore: Bore) -> Bore:

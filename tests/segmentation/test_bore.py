@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from xelith.segmentation.bore import Bore, find_bore, outer_radius, radial_profile
+from xelith.segmentation import ExpectedMu
+from xelith.segmentation.bore import Bore, check_bore, find_bore, outer_radius, radial_profile
 
 
 def disc(shape, centre, radius, *, fine=5):
@@ -31,6 +33,58 @@ def test_a_given_bore_is_taken_where_the_slice_says_otherwise():
 def test_a_view_narrower_than_the_bore_is_the_bore():
     bore = find_bore(50 * disc((81, 81), (40, 40), 70.0))
     assert (bore.radius_px, bore.source) == (40.5, "view")
+
+
+def slab(*, electrolyte=60.0, wall=(60.0, 80.0), gas=0.02, shape=(201, 201)):
+    """Electrolyte, a wall of casing around it and gas between and beyond, by radius in voxels, blurred."""
+    middle = tuple((n - 1) / 2 for n in shape)
+    within = [disc(shape, middle, radius) for radius in (electrolyte, *wall)]
+    plane = gas + (50 - gas) * within[0] + (1.0 - gas) * (within[2] - within[1])
+    return ndimage.gaussian_filter(plane, 0.7)
+
+
+def checked(plane, diameter_px, gas=0.02):
+    known = {"electrolyte": 50.0, "casing": 1.0, "gas": gas}
+    materials = {name: ExpectedMu(mu, 0.9 * mu, 1.1 * mu, name) for name, mu in known.items()}
+    check_bore(plane, diameter_px=diameter_px, voxel_um=2.0, **materials)
+
+
+@pytest.mark.parametrize("gas", [0.02, 1.45])
+@pytest.mark.parametrize(
+    ("declared_px", "message"),
+    [
+        (500.0, r"measures 0\.24 mm in the scan \(120 voxels of 2 µm\), but 1 mm are declared"),
+        (
+            132.0,
+            r"but 0\.264 mm are declared; they may differ by 5 % or 3 voxels: give cell: \{inner_diameter_mm: 0\.24",
+        ),
+        (108.0, r"but 0\.216 mm are declared.*or mend the pixel size"),
+    ],
+)
+def test_a_declared_bore_that_the_scan_contradicts_is_refused(declared_px, message, gas):
+    with pytest.raises(ValueError, match=message):
+        checked(slab(gas=gas), declared_px, gas)
+
+
+@pytest.mark.parametrize("declared_px", [115.0, 120.0, 125.0])
+def test_a_declared_bore_close_to_the_measured_one_is_let_through(declared_px):
+    checked(slab(), declared_px)
+
+
+@pytest.mark.parametrize("gas", [0.02, 1.45])
+def test_a_gap_around_the_electrolyte_does_not_contradict_a_wider_bore(gas):
+    checked(slab(electrolyte=52.0, gas=gas), 120.0, gas)
+
+
+@pytest.mark.parametrize("view", [slice(30, 171), slice(45, 156)])
+def test_with_the_wall_out_of_view_nothing_contradicts_a_bore(view):
+    plane = slab(electrolyte=90.0, wall=(90.0, 98.0))[view, view]
+    checked(plane, 180.0)
+    assert find_bore(plane, diameter_px=180.0).source == "given"
+
+
+def test_a_slice_without_electrolyte_contradicts_nothing():
+    checked(slab() / 50, 150.0)
 
 
 def test_the_casing_ends_where_the_gas_begins():

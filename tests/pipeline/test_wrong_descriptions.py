@@ -1,0 +1,43 @@
+"""A scan that is described wrongly gives a reason in place of a balance."""
+
+import shutil
+
+import pytest
+import yaml
+
+from xelith.pipeline.run import run_config
+
+
+@pytest.fixture
+def run_again(small_run, tmp_path):
+    """Run the small cell again, reconstructed already, with other keys in its configuration."""
+
+    def again(**sections):
+        config = yaml.safe_load((small_run.parent / "run.yaml").read_text(encoding="utf8"))
+        for entry in config["scans"].values():
+            entry["path"] = str(small_run.parent / entry["path"])
+        config["truth"] = str(small_run.parent / config["truth"])
+        for name, values in sections.items():
+            config[name].update(values)
+        path = tmp_path / "run.yaml"
+        path.write_text(yaml.safe_dump(config), encoding="utf8")
+        shutil.copytree(small_run, tmp_path / "run")
+        return run_config(path, tmp_path / "run", advance=lambda stage, done, total: None, update=True)
+
+    return again
+
+
+@pytest.mark.parametrize(("inner_mm", "stated"), [(1.0, "1 mm"), (0.27, "0.27 mm"), (0.2, "0.2 mm")])
+def test_another_bore_than_the_scan_shows_leaves_nothing_measured(run_again, inner_mm, stated):
+    results = run_again(cell={"inner_diameter_mm": inner_mm, "outer_diameter_mm": inner_mm + 0.05})
+    assert results["balance"]["verdict"] == "not-measured"
+    assert results["balance"]["measured_um"] is None
+    reason = results["report"]["not_labelled"]
+    assert reason.startswith("the bore measures 0.24 mm in the scan")
+    assert f"but {stated} are declared" in reason
+
+
+def test_a_bore_a_little_off_is_measured_all_the_same(run_again):
+    results = run_again(cell={"inner_diameter_mm": 0.236})
+    # two standard deviations of the film, as in the run with the true bore
+    assert results["balance"]["film_um"] == pytest.approx(results["truth"]["mean_thickness_um"], abs=1.0)
