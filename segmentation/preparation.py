@@ -13,9 +13,10 @@ from .bore import Bore, check_bore, find_bore, outer_radius
 from .calibration import Reference, calibrate
 from .collector_lean import shadow, upright
 from .contrast import Contrast, contrast_table
+from .exchange import check_gases
 from .layout import CellLayout, End
 from .levels import Levels, robust_std
-from .light_rows import LEAST_ROWS, lightest_rows, reaches_collector, row_choices, settle_levels
+from .light_rows import LEAST_ROWS, lightest_rows, reaches_collector, row_choices, sample_rows, settle_levels
 from .references import WALL_VOXELS, Expected, counter_row, deep_rows, find_references, mean_plane
 from .surfaces import (
     Surface,
@@ -82,15 +83,18 @@ def prepare(
     draft = Thresholds(layout, voxel_um, bore, collector, electrolyte, {s: {} for s in scans}, {}, {}, 0.0)
     start = {s: _start(expected[s], seen[s]) for s in scans}
     dense_noise = {s: _dense_noise(volumes[s], electrolyte, bore) for s in scans if electrolyte}
+    halfway = _halfway(start[scans[0]], seen[scans[0]])
     rows, found, note = settle_levels(
         {s: volumes[s] for s in scans},
         choices,
         bore,
         start,
-        halfway=_halfway(start[scans[0]], seen[scans[0]]),
+        halfway=halfway,
         phases=draft.light_phases,
         noise_per_cm=dense_noise or dict.fromkeys(scans, 1.0),
     )
+    if rows.size:
+        check_gases(sample_rows({s: volumes[s] for s in scans}, rows, bore, halfway), expected)
     levels = {s: {**start[s], **_dense_level(seen[s]), **found.levels[s]} for s in scans}
     draft = replace(
         draft,

@@ -14,11 +14,11 @@ def run_again(small_run, tmp_path):
 
     def again(**sections):
         config = yaml.safe_load((small_run.parent / "run.yaml").read_text(encoding="utf8"))
+        for name, values in sections.items():
+            config[name].update(values)
         for entry in config["scans"].values():
             entry["path"] = str(small_run.parent / entry["path"])
         config["truth"] = str(small_run.parent / config["truth"])
-        for name, values in sections.items():
-            config[name].update(values)
         path = tmp_path / "run.yaml"
         path.write_text(yaml.safe_dump(config), encoding="utf8")
         shutil.copytree(small_run, tmp_path / "run")
@@ -41,3 +41,12 @@ def test_a_bore_a_little_off_is_measured_all_the_same(run_again):
     results = run_again(cell={"inner_diameter_mm": 0.236})
     # two standard deviations of the film, as in the run with the true bore
     assert results["balance"]["film_um"] == pytest.approx(results["truth"]["mean_thickness_um"], abs=1.0)
+
+
+def test_an_exchanged_pair_leaves_nothing_measured(run_again):
+    argon, xenon = {"name": "argon", "pressure_atm": 1.0}, {"name": "xenon", "pressure_atm": 6.0}
+    results = run_again(
+        scans={"argon": {"path": "argon.h5", "gas": xenon}, "xenon": {"path": "xenon.h5", "gas": argon}}
+    )
+    assert results["balance"]["verdict"] == "not-measured"
+    assert "exchange the paths of the two scans" in results["report"]["not_labelled"]
