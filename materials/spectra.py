@@ -283,6 +283,8 @@ def simulated_tube(target: str, kv: float) -> tuple[NDArray[np.float64], NDArray
     ------
     ModuleNotFoundError
         If spekpy is not installed.
+    ValueError
+        If spekpy has no model of this target at this voltage.
     """
     try:
         import spekpy
@@ -291,7 +293,12 @@ def simulated_tube(target: str, kv: float) -> tuple[NDArray[np.float64], NDArray
             f"no table of a {target} tube at {kv:g} kV ships with xelith, and spekpy is not installed; "
             "install it with `pip install xelith[spectra]`, or use Mo at 44 kV or W at 80 kV"
         ) from error
-    source = spekpy.Spek(kvp=kv, th=ANODE_ANGLE_DEG, dk=BIN_KEV, targ=target)
+    try:
+        source = spekpy.Spek(kvp=kv, th=ANODE_ANGLE_DEG, dk=BIN_KEV, targ=target)
+    except Exception as error:  # spekpy raises no narrower one
+        raise ValueError(
+            f"a {target} tube at {kv:g} kV has no model ({error}); check tube and kv, or give its mean as energy_kev"
+        ) from error
     for material, thickness_mm in WINDOW:
         source.filter(material, thickness_mm)
     energy, photons = source.get_spectrum(edges=False)

@@ -1,5 +1,6 @@
 """Lithium finer than a voxel in a run: rows of the shares that its pair of scans was decomposed into."""
 
+import logging
 from dataclasses import replace
 from math import ceil, floor
 
@@ -8,9 +9,12 @@ import numpy as np
 from ..metrology.mixed_zone import MixedZone, RowShares, mixed_zone, row_shares
 from ..metrology.survey import Survey
 from .before import Stage, on_same_rows
+from .gas_check import gas_fault
 from .phase_map import Labelled
 from .store import open_level
 from .two_gas import RIM_PX, TwoGas
+
+log = logging.getLogger(__name__)
 
 
 def mixed_of(labelled: Labelled, survey: Survey, shares: TwoGas | str, before: Stage | None = None) -> MixedZone | str:
@@ -36,6 +40,10 @@ def mixed_of(labelled: Labelled, survey: Survey, shares: TwoGas | str, before: S
         return shares
     if shares.biased:
         return "the view cuts the cell off, so that shares of electrolyte are uncertain"
+    fault = gas_fault(labelled)
+    if fault is not None:
+        log.warning("lithium finer than a voxel was not measured: %s", fault)
+        return fault
     interface = survey.frame.interface
     if interface is None or survey.penetration is None:
         return "the labels hold no electrolyte"

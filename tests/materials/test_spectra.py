@@ -120,6 +120,14 @@ def test_a_tube_without_a_table_is_computed():
     assert 15 < tube("Rh", 40, filters=[("Al", 0.1)]).mean_kev < 30
 
 
+def test_a_voltage_without_a_model_is_refused():
+    pytest.importorskip("spekpy")
+    with pytest.raises(
+        ValueError, match=r"a Mo tube at 80 kV has no model .*check tube and kv, or give its mean as energy_kev"
+    ):
+        simulated_tube("Mo", 80.0)
+
+
 def test_without_spekpy_the_remedy_is_named(monkeypatch):
     real_import = builtins.__import__
 

@@ -1,0 +1,30 @@
+from types import SimpleNamespace
+
+import pytest
+
+from xelith.materials import Phase
+from xelith.pipeline.gas_check import gas_fault
+from xelith.segmentation import ExpectedMu
+
+
+def labelled(gas, found, expected):
+    known = {Phase.VOID: ExpectedMu(expected, expected, expected, gas)}
+    thresholds = SimpleNamespace(levels={gas: {Phase.VOID: found}})
+    return SimpleNamespace(thresholds=thresholds, expected={gas: known})
+
+
+@pytest.mark.parametrize(("found", "expected"), [(1.49, 0.24), (0.24, 1.49)])
+def test_voids_that_read_another_pressure_are_named(found, expected):
+    message = gas_fault(labelled("xenon", found, expected))
+    assert message is not None
+    assert f"voids read {found:g} cm^-1 in xenon where its gas should read {expected:g}" in message
+    assert "check pressure_atm, which is absolute" in message
+
+
+@pytest.mark.parametrize(
+    ("gas", "found", "expected"),
+    # a gauge's pressure, blurred voids, and argon, which reads little
+    [("xenon", 1.49, 1.69), ("xenon", 1.0, 1.44), ("argon", 0.1, 0.024)],
+)
+def test_what_blur_and_noise_may_do_to_voids_is_let_through(gas, found, expected):
+    assert gas_fault(labelled(gas, found, expected)) is None
