@@ -43,7 +43,6 @@ wheel: $(VENV)/ready-all
 	$(BIN)/python -m build --wheel --outdir build/dist
 
 docs: $(VENV)/ready-all
-	mkdir -p build/types && ln -sfn ../.. build/types/xelith
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 clean:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,6 +14,31 @@ from typer.testing import CliRunner
 from xelith.pipeline.cli import app
 from xelith.pipeline.config import Config
 from xelith.pipeline.steps import STEPS, Step
+
+ROOMS = [
+    "arrays",
+    "materials",
+    "scans",
+    "reconstruction",
+    "simulation",
+    "segmentation",
+    "metrology",
+    "pipeline",
+    "configs",
+]
+
+
+def on_startup(**_: Any) -> None:
+    """Put the rooms side by side under `build/sources`: a checkout holds much else that would be searched too."""
+    root, target = Path(__file__).parents[1], Path(__file__).parents[1] / "build" / "sources" / "xelith"
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    shutil.copy(root / "__init__.py", target)
+    for room in ROOMS:
+        for path in (root / room).rglob("*.py"):
+            copy = target / path.relative_to(root)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, copy)
 
 
 def on_config(config: Any) -> Any:

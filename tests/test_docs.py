@@ -17,10 +17,6 @@ def site(tmp_path_factory):
     """The site, built strictly."""
     pytest.importorskip("mkdocs")
     pytest.importorskip("material")
-    types = ROOT / "build" / "types"
-    types.mkdir(parents=True, exist_ok=True)
-    if not (types / "xelith").exists():
-        (types / "xelith").symlink_to("../..")
     out = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(out)]
     environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
