@@ -1,5 +1,8 @@
-"""Whether the voids of a scan read what its gas should: a wrong pressure shows there."""
+"""Whether voids and electrolyte read what gas, beam and materials say: a wrong pressure or tube shows there."""
 
+import numpy as np
+
+from ..arrays import Array
 from ..materials import Phase
 from .phase_map import Labelled
 
@@ -8,6 +11,9 @@ FACTOR = 1.7
 
 LEAST_PER_CM = 0.15
 """What must lie between, in cm^-1: argon reads too little to be judged."""
+
+MOST_ELECTROLYTE = 1.25
+"""Share of electrolyte in itself above which beam or material are not the true ones."""
 
 
 def gas_fault(labelled: Labelled) -> str | None:
@@ -34,3 +40,25 @@ def gas_fault(labelled: Labelled) -> str | None:
                 f"than a factor of {FACTOR:g} apart: check pressure_atm, which is absolute (gauge + 1), and the gas"
             )
     return None
+
+
+def share_fault(electrolyte: Array) -> str | None:
+    """Say whether more electrolyte was found than there is room for.
+
+    Parameters
+    ----------
+    electrolyte : (n_rows,) array
+        Mean share of electrolyte in rows that it fills, dimensionless; NaN where unknown.
+
+    Returns
+    -------
+    str or None
+        One sentence with the remedy; None where the shares can be.
+    """
+    known = np.asarray(electrolyte)[np.isfinite(electrolyte)]
+    if known.size == 0 or (middle := float(np.median(known))) <= MOST_ELECTROLYTE:
+        return None
+    return (
+        f"the electrolyte fills {100 * middle:.0f} % of itself, where at most {100 * MOST_ELECTROLYTE:.0f} % may be: "
+        "check tube, kv and filters of the source, and formula and density of the electrolyte"
+    )

@@ -9,7 +9,7 @@ import numpy as np
 from ..metrology.mixed_zone import MixedZone, RowShares, mixed_zone, row_shares
 from ..metrology.survey import Survey
 from .before import Stage, on_same_rows
-from .gas_check import gas_fault
+from .gas_check import gas_fault, share_fault
 from .phase_map import Labelled
 from .store import open_level
 from .two_gas import RIM_PX, TwoGas
@@ -40,10 +40,6 @@ def mixed_of(labelled: Labelled, survey: Survey, shares: TwoGas | str, before: S
         return shares
     if shares.biased:
         return "the view cuts the cell off, so that shares of electrolyte are uncertain"
-    fault = gas_fault(labelled)
-    if fault is not None:
-        log.warning("lithium finer than a voxel was not measured: %s", fault)
-        return fault
     interface = survey.frame.interface
     if interface is None or survey.penetration is None:
         return "the labels hold no electrolyte"
@@ -51,6 +47,10 @@ def mixed_of(labelled: Labelled, survey: Survey, shares: TwoGas | str, before: S
     rows, fresh = shares_by_row(labelled, survey, shares), None if before is None else _rows_before(before)
     if fresh is not None:
         rows, fresh = on_same_rows(rows, fresh)
+    fault = gas_fault(labelled) or share_fault(rows.electrolyte @ rows.weights)
+    if fault is not None:
+        log.warning("lithium finer than a voxel was not measured: %s", fault)
+        return fault
     hidden = survey.penetration.tolerance_um / labelled.layout.voxel_um
     try:
         return mixed_zone(rows, begins=begins, hidden_rows=hidden, before=fresh)

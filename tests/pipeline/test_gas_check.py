@@ -1,9 +1,10 @@
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from xelith.materials import Phase
-from xelith.pipeline.gas_check import gas_fault
+from xelith.pipeline.gas_check import gas_fault, share_fault
 from xelith.segmentation import ExpectedMu
 
 
@@ -28,3 +29,14 @@ def test_voids_that_read_another_pressure_are_named(found, expected):
 )
 def test_what_blur_and_noise_may_do_to_voids_is_let_through(gas, found, expected):
     assert gas_fault(labelled(gas, found, expected)) is None
+
+
+def test_more_electrolyte_than_there_is_room_for_is_named():
+    message = share_fault(np.array([1.44, 1.43, 1.45, np.nan]))
+    assert message is not None
+    assert message.startswith("the electrolyte fills 144 % of itself, where at most 125 % may be: check tube, kv")
+
+
+@pytest.mark.parametrize("share", [0.6, 1.05, np.nan])
+def test_shares_that_can_be_are_let_through(share):
+    assert share_fault(np.full(3, share)) is None
