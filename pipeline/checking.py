@@ -11,7 +11,7 @@ from ..arrays.gpu import gpu_problem
 from ..scans.geometry import ConeBeam
 from .config import Config
 from .loading import load_config
-from .network_labels import network_faults
+from .network_wanted import network_faults
 from .opening import Opened, open_entry
 from .planning import Cost, estimate, plan_blocks
 

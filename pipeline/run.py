@@ -21,7 +21,7 @@ from .known_steps import hardening_map, jig_integral, known_chain
 from .ledger import Ledger, fingerprint, locked
 from .loading import ConfigError, dump_config, load_config
 from .measuring import measure
-from .network_labels import network_faults
+from .network_wanted import network_faults
 from .opening import Opened, open_all
 from .outputs import write_outputs
 from .phase_map import Labelled, Unlabelled, label_phases

@@ -8,7 +8,8 @@ import zarr
 
 from xelith.materials import Phase
 from xelith.pipeline.config import Config
-from xelith.pipeline.network_labels import network_faults, read_weights, weights_mark
+from xelith.pipeline.network_labels import read_weights, weights_mark
+from xelith.pipeline.network_wanted import network_faults
 from xelith.pipeline.run import run_config
 
 pytest.importorskip("torch")

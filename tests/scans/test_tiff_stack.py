@@ -147,7 +147,7 @@ def test_multi_page_file(tmp_path):
 
 
 def test_empty_folder(tmp_path):
-    with pytest.raises(ScanError, match="holds no TIFF files, nor do its folders"):
+    with pytest.raises(ScanError, match="holds no TIFF files and no zarr, nor do its folders"):
         open_scan(tmp_path)
 
 
