@@ -8,6 +8,7 @@ python -m benchmarks.train_weights calibrate two-gas/best.safetensors held-out
 
 import argparse
 import json
+import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
@@ -20,6 +21,7 @@ from xelith.segmentation.training import Plan, Trainer
 from xelith.segmentation.training_batches import draw_batch
 from xelith.segmentation.training_set import Example, make_example
 from xelith.segmentation.unet import (
+    CHANNELS,
     Reference,
     build_network,
     features,
@@ -84,7 +86,14 @@ def score(trainer: Trainer, examples: list[Example], scans: list[str]) -> dict[s
 
 
 def fit(
-    folder: Path, held_out: Path, scans: list[str], out: Path, minutes: float, rate: float, start: Path | None
+    folder: Path,
+    held_out: Path,
+    scans: list[str],
+    out: Path,
+    minutes: float,
+    plan: Plan,
+    start: Path | None,
+    channels: tuple[int, ...],
 ) -> None:
     """Train until the time is up, going on from the checkpoint where there is one; the best weights are kept."""
     import torch
@@ -92,16 +101,16 @@ def fit(
     torch.set_num_threads(1)
     torch.manual_seed(0)
     out.mkdir(parents=True, exist_ok=True)
-    network = build_network(len(scans))
+    network = build_network(len(scans), channels)
     if start is not None:
         network = network_of(fewer_scans(weights_from_bytes(start.read_bytes()), scans))
-    trainer = Trainer(network, Plan(rate=rate))
+    trainer = Trainer(network, plan)
     state, log = out / "checkpoint.pt", out / "log.jsonl"
-    best = -1.0
+    best, spent = -1.0, 0.0
     if state.exists():
         saved = torch.load(state, weights_only=True)
         trainer.restore(saved["trainer"])
-        best = saved["best"]
+        best, spent = saved["best"], saved.get("core_minutes", 0.0)
     rng = np.random.default_rng([trainer.step, 1])
     end, saved_at, losses = time.monotonic() + 60 * minutes, time.monotonic(), []
 
@@ -112,16 +121,18 @@ def fit(
 
     with ThreadPoolExecutor(1) as pool:
         following = pool.submit(batch, rng.spawn(1)[0])
-        while time.monotonic() < end:
+        while time.monotonic() < end and trainer.step < (plan.steps or math.inf):
             inputs, labels = following.result()
             following = pool.submit(batch, rng.spawn(1)[0])
             losses.append(trainer.learn(inputs, labels))
             if trainer.step % 50 == 0:
                 print(f"{trainer.step} loss {np.mean(losses[-50:]):.4f}", flush=True)
-            if time.monotonic() - saved_at > SAVE_S or time.monotonic() >= end:
+            last = time.monotonic() >= end or trainer.step == plan.steps
+            if time.monotonic() - saved_at > SAVE_S or last:
                 found = score(trainer, [read(p) for p in sorted(held_out.glob("*.npz"))], scans)
                 twins = len(list(folder.glob("*.npz")))
                 facts = {"step": trainer.step, "loss": float(np.mean(losses[-200:])), "twins": twins}
+                facts["core_minutes"] = spent + time.process_time() / 60
                 with log.open("a") as file:
                     file.write(json.dumps({**facts, **found}) + "\n")
                 print(facts, {k: round(v, 3) for k, v in found.items()}, flush=True)
@@ -131,7 +142,10 @@ def fit(
                     content = weights_bytes(weights_of(trainer.averaged(), scans, **notes))
                     (out / "best.partial").write_bytes(content)
                     (out / "best.partial").replace(out / "best.safetensors")
-                torch.save({"trainer": trainer.state(), "best": best}, out / "checkpoint.partial")
+                torch.save(
+                    {"trainer": trainer.state(), "best": best, "core_minutes": facts["core_minutes"]},
+                    out / "checkpoint.partial",
+                )
                 (out / "checkpoint.partial").replace(state)
                 saved_at = time.monotonic()
 
@@ -174,6 +188,8 @@ def main() -> None:
     fitting.add_argument("--out", type=Path, required=True)
     fitting.add_argument("--minutes", type=float, default=60.0)
     fitting.add_argument("--rate", type=float, default=2e-3)
+    fitting.add_argument("--steps", type=int, help="end of the training, towards which the rate falls; default: kept")
+    fitting.add_argument("--channels", type=int, nargs="+", default=CHANNELS, help="features of each level")
     fitting.add_argument("--start", type=Path, help="weights to begin with, of these scans or of more")
     calibrating = commands.add_parser("calibrate")
     calibrating.add_argument("weights", type=Path)
@@ -184,7 +200,17 @@ def main() -> None:
     elif given.command == "calibrate":
         print(f"temperature {calibrate(given.weights, given.held_out):.3f}")
     else:
-        fit(given.folder, given.held_out, given.scans, given.out, given.minutes, given.rate, given.start)
+        plan = Plan(rate=given.rate, steps=given.steps)
+        fit(
+            given.folder,
+            given.held_out,
+            given.scans,
+            given.out,
+            given.minutes,
+            plan,
+            given.start,
+            tuple(given.channels),
+        )
 
 
 if __name__ == "__main__":

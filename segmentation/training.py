@@ -1,5 +1,6 @@
 """Training a network: the loss that passes over what is not labelled, the optimiser's state, and early stopping."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,9 @@ from ..materials.phases import NOT_LABELLED
 if TYPE_CHECKING:
     import torch
     from torch import nn
+
+LAST_RATE = 0.01
+"""Learning rate at the end of a plan with a known length, over the highest."""
 
 SMOOTH = 1.0
 """Voxels added to both sides of the Dice ratio, so that absent classes count as right."""
@@ -67,6 +71,12 @@ class Plan:
         Share of the running mean of the weights that a step keeps; the mean is what is used.
     half_precision : bool
         Whether bfloat16 is used where the machine has it.
+    steps : int or None
+        Steps over which the rate falls as a cosine [1]_, to `LAST_RATE` of itself; None keeps it.
+
+    References
+    ----------
+    .. [1] Loshchilov and Hutter, ICLR 2017, arXiv:1608.03983.
     """
 
     rate: float = 2e-3
@@ -74,6 +84,26 @@ class Plan:
     decay: float = 1e-4
     memory: float = 0.998
     half_precision: bool = True
+    steps: int | None = None
+
+    def rate_at(self, step: int) -> float:
+        """Return the learning rate of a step.
+
+        Parameters
+        ----------
+        step : int
+            Counted from 0.
+
+        Returns
+        -------
+        float
+            Rises over `warm_up` steps, then falls to the end of `steps`.
+        """
+        ramp = min(1.0, (step + 1) / max(self.warm_up, 1))
+        if self.steps is None:
+            return self.rate * ramp
+        done = min(1.0, step / max(self.steps, 1))
+        return self.rate * ramp * (LAST_RATE + (1 - LAST_RATE) * (1 + math.cos(math.pi * done)) / 2)
 
 
 class Trainer:
@@ -115,9 +145,8 @@ class Trainer:
         import torch
 
         self.network.train()
-        ramp = min(1.0, (self.step + 1) / max(self.plan.warm_up, 1))
         for group in self.optimiser.param_groups:
-            group["lr"] = self.plan.rate * ramp
+            group["lr"] = self.plan.rate_at(self.step)
         batch = torch.from_numpy(inputs).to(self.device, memory_format=torch.channels_last_3d)
         truth = torch.from_numpy(labels.astype(np.int64)).to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.plan.half_precision and has_bfloat16()):

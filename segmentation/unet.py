@@ -1,7 +1,7 @@
 """The small 3-D U-Net: what it sees of a scan, how it is built, and its weights as bytes without pickle."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,14 @@ from ..materials import Phase
 if TYPE_CHECKING:
     from torch import nn
 
-CHANNELS = (16, 32, 64, 96)
+CHANNELS = (32, 64, 96, 128)
+"""Features of each level, the first of which works on half the resolution."""
+
+FIRST_CHANNELS = (16, 32, 64, 96)
+"""Of weights that do not say."""
+
+MOST_CHANNELS = 1024
+
 STRIDE = 8
 """Edges of what the network sees are multiples of this, in voxels."""
 
@@ -83,7 +90,7 @@ def features(volumes: Sequence[Array], references: Sequence[Reference]) -> Array
     return xp.stack(channels)
 
 
-def build_network(n_scans: int) -> "nn.Module":
+def build_network(n_scans: int, channels: Sequence[int] = CHANNELS) -> "nn.Module":
     """Build the network without weights: MONAI's U-Net [1]_ with residual units.
 
     The first layer halves the resolution, so that most of the work is done on an eighth of the voxels; the last
@@ -93,6 +100,8 @@ def build_network(n_scans: int) -> "nn.Module":
     ----------
     n_scans : int
         Scans that it sees, 1 or 2.
+    channels : sequence of int
+        Features of each of the four levels.
 
     Returns
     -------
@@ -110,8 +119,8 @@ def build_network(n_scans: int) -> "nn.Module":
         spatial_dims=3,
         in_channels=FEATURES_PER_SCAN * n_scans,
         out_channels=len(Phase),
-        channels=CHANNELS,
-        strides=(2,) * (len(CHANNELS) - 1),
+        channels=tuple(channels),
+        strides=(2,) * (len(channels) - 1),
         num_res_units=1,
         norm="batch",
     )
@@ -131,12 +140,15 @@ class Weights:
         By which logits are divided before they are called a probability; fitted on held-out cells.
     notes : mapping of str to str
         What else is known of it: steps, seeds, figures.
+    channels : tuple of int
+        Features of each level of the network.
     """
 
     tensors: Mapping[str, NDArray[Any]]
     scans: tuple[str, ...]
     temperature: float = 1.0
     notes: Mapping[str, str] | None = None
+    channels: tuple[int, ...] = CHANNELS
 
 
 def weights_bytes(weights: Weights) -> bytes:
@@ -163,6 +175,7 @@ def weights_bytes(weights: Weights) -> bytes:
         for name, array in weights.tensors.items()
     }
     facts = {"format": FORMAT, "scans": ",".join(weights.scans), "temperature": repr(weights.temperature)}
+    facts["channels"] = ",".join(map(str, weights.channels))
     return save(kept, metadata={**(weights.notes or {}), **facts})
 
 
@@ -200,9 +213,23 @@ def weights_from_bytes(content: bytes) -> Weights:
             f"the weights are of the kind {facts.get('format')!r}, this network's are {FORMAT!r}; give weights that "
             "`xelith train` wrote"
         )
-    notes = {k: v for k, v in facts.items() if k not in ("format", "scans", "temperature")}
+    notes = {k: v for k, v in facts.items() if k not in ("format", "scans", "temperature", "channels")}
+    channels = _channels(facts.get("channels"))
     full = {k: v.astype(np.float32) if v.dtype == np.float16 else v for k, v in tensors.items()}
-    return Weights(full, tuple(facts["scans"].split(",")), float(facts["temperature"]), notes)
+    return Weights(full, tuple(facts["scans"].split(",")), float(facts["temperature"]), notes, channels)
+
+
+def _channels(said: str | None) -> tuple[int, ...]:
+    """Read the features of each level, without believing sizes that no weights file has."""
+    if said is None:
+        return FIRST_CHANNELS
+    parts = said.split(",")
+    if len(parts) != len(CHANNELS) or not all(part.isdecimal() and 0 < int(part) <= MOST_CHANNELS for part in parts):
+        raise ValueError(
+            f"the weights name {said[:40]!r} as features of their levels; {len(CHANNELS)} numbers from 1 to "
+            f"{MOST_CHANNELS} are allowed: give weights that `xelith train` wrote"
+        )
+    return tuple(map(int, parts))
 
 
 def shipped_weights(scans: Sequence[str]) -> Weights:
@@ -261,7 +288,7 @@ def fewer_scans(weights: Weights, scans: Sequence[str]) -> Weights:
     seen = FEATURES_PER_SCAN * len(weights.scans)
     # Of all layers the first alone sees so few channels.
     tensors = {n: a[:, kept] if a.ndim == 5 and a.shape[1] == seen else a for n, a in weights.tensors.items()}
-    return Weights(tensors, tuple(scans), weights.temperature, weights.notes)
+    return replace(weights, tensors=tensors, scans=tuple(scans))
 
 
 def network_of(weights: Weights) -> "nn.Module":
@@ -284,7 +311,7 @@ def network_of(weights: Weights) -> "nn.Module":
     """
     import torch
 
-    network = build_network(len(weights.scans))
+    network = build_network(len(weights.scans), weights.channels)
     state = {name: torch.from_numpy(np.array(array)) for name, array in weights.tensors.items()}
     try:
         network.load_state_dict(state)
@@ -319,4 +346,4 @@ def weights_of(network: "nn.Module", scans: Sequence[str], *, temperature: float
         Copies on the host.
     """
     tensors = {name: tensor.detach().cpu().numpy().copy() for name, tensor in network.state_dict().items()}
-    return Weights(tensors, tuple(scans), temperature, notes)
+    return Weights(tensors, tuple(scans), temperature, notes, tuple(network.channels))

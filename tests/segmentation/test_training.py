@@ -53,6 +53,13 @@ def test_training_lowers_the_loss_and_goes_on_from_its_state():
     assert twin.learn(*_batch(51)) == pytest.approx(trainer.learn(*_batch(51)), rel=1e-3)  # threads add in any order
 
 
+def test_the_rate_rises_stays_or_falls_to_its_end():
+    steady, falling = Plan(rate=1e-3, warm_up=10), Plan(rate=1e-3, warm_up=10, steps=1000)
+    assert steady.rate_at(0) == pytest.approx(1e-4) and steady.rate_at(10**6) == 1e-3
+    assert falling.rate_at(500) == pytest.approx(0.505e-3)  # half of the cosine: the mean of 1 and 0.01
+    assert falling.rate_at(1000) == falling.rate_at(5000) == pytest.approx(1e-5)
+
+
 def _bytes(state):
     import io
 

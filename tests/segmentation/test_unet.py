@@ -1,5 +1,7 @@
 """What the network sees is alike for every energy; its weights travel as bytes, and wrong ones are refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -63,8 +65,24 @@ def test_strange_files_and_weights_of_another_network_are_refused():
     with pytest.raises(ValueError, match="kind 'pt'"):
         weights_from_bytes(strange)
     one = weights_of(build_network(1), ["xenon"])
+    for absurd in ((8, 16, 24, 10**9), (8, 16)):
+        with pytest.raises(ValueError, match="4 numbers from 1 to 1024 are allowed"):
+            weights_from_bytes(weights_bytes(replace(one, channels=absurd)))
     with pytest.raises(ValueError, match=r"sees 4 channels \(theirs sees 2\)"):
         network_of(Weights(one.tensors, ("argon", "xenon")))
+
+
+def test_weights_say_how_wide_their_network_is():
+    narrow = weights_of(build_network(1, (8, 16, 24, 32)), ["xenon"])
+    content = weights_bytes(narrow)
+    back = weights_from_bytes(content)
+    assert back.channels == (8, 16, 24, 32)
+    network_of(back)
+    older = weights_from_bytes(safetensors.numpy.save(dict(back.tensors), metadata=OLDER))
+    assert older.channels == (16, 32, 64, 96)  # of the first weights, which did not say
+
+
+OLDER = {"format": "xelith.unet/1", "scans": "xenon", "temperature": "1.0"}
 
 
 def test_a_network_for_one_scan_can_begin_with_one_for_two():
