@@ -149,33 +149,30 @@ def survey_labels(
     )
     deposit = replace(deposit, area_in_view_cm2=deposit.area_in_view_cm2 / cos(frame.tilt_rad))
     grain = texture(thickness, frame.electrode, pixel_um=stack.pixel_um)
-    if faces is None or growth is None:
-        return Survey(
-            frame,
-            thickness,
-            unlabelled,
-            deposit,
-            grain,
-            None,
-            None,
-            None,
-            None,
-            0,
-            (),
-            None,
-            (stack.depth_um, *stack.pixel_um),
-            anode_in_view=not is_cut,
-        )
-    depth = penetration_of(stack, faces, growth=growth)
-    area_um2 = frame.area_in_view_cm2 * UM2_PER_CM2
     edges = (stack.depth_um, *stack.pixel_um)
-    count, filaments = measure_filaments(growth.kept(), voxel_um=edges)
-    return Survey(
+    film = Survey(
         frame=frame,
         thickness_um=thickness,
         unlabelled_um=unlabelled,
         deposit=deposit,
         texture=grain,
+        penetration=None,
+        in_electrolyte_um=None,
+        isolated_um=None,
+        ligament=None,
+        filament_count=0,
+        filaments=(),
+        electrolyte=None,
+        voxel_um=edges,
+        anode_in_view=not is_cut,
+    )
+    if faces is None or growth is None:
+        return film
+    depth = penetration_of(stack, faces, growth=growth)
+    area_um2 = frame.area_in_view_cm2 * UM2_PER_CM2
+    count, filaments = measure_filaments(growth.kept(), voxel_um=edges)
+    return replace(
+        film,
         penetration=depth,
         in_electrolyte_um=depth.volume_um3 / area_um2,
         isolated_um=depth.isolated_volume_um3 / area_um2,
@@ -183,10 +180,8 @@ def survey_labels(
         filament_count=count,
         filaments=filaments,
         electrolyte=inspect_electrolyte(stack, faces, electrode=frame.electrode),
-        voxel_um=edges,
         grown=growth.kept(),
         counter_in_view=float(np.mean(faces.far_px)) < stack.depth - 1,
-        anode_in_view=not is_cut,
     )
 
 

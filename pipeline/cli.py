@@ -97,8 +97,9 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Do what a configuration asks and is not done yet; run it again after any interruption."""
+    from .preview import preview_config
     from .progress import shown
-    from .run import preview_config, run_config
+    from .run import run_config
 
     with shown(quiet=quiet or as_json, log=log) as advance:
         if preview:

@@ -13,9 +13,10 @@ from .chain import correct_block, reconstruct_cone_slab, reconstruct_slab
 from .config import Config
 from .field_of_view import cone_of_selection
 from .fields import open_fields
-from .job import Job, check_job
+from .job import Advance, Job, check_job
 from .known_steps import hardening_map, jig_integral, known_chain
-from .opening import Opened, region_of
+from .loading import load_config
+from .opening import Opened, open_all, region_of
 from .pictures import save_slices
 from .planning import plan_blocks
 from .selection import cone_preview_of, preview_of
@@ -102,3 +103,30 @@ def _slices(job: Job, integrals: Image, axis: Axis) -> tuple[list[int], Image]:
         threads=plan_blocks(job.selection, job.compute).threads * 2,
     )
     return rows, volume
+
+
+def preview_config(config_path: Path, folder: Path, *, advance: Advance) -> list[Path]:
+    """Reconstruct a few binned slices of every scan and draw them.
+
+    Parameters
+    ----------
+    config_path : Path
+        YAML configuration.
+    folder : Path
+        The run folder; pictures go to its `preview` folder.
+    advance : callable
+        Told of every finished scan.
+
+    Returns
+    -------
+    list of Path
+        One PNG a scan.
+    """
+    config = load_config(config_path)
+    opened = [one for one in open_all(config) if one.scan is not None]
+    pictures = []
+    for place, one in enumerate(opened):
+        advance("preview", place, len(opened))
+        pictures.append(preview_scan(config, one, folder / "preview"))
+        advance("preview", place + 1, len(opened))
+    return pictures

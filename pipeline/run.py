@@ -372,32 +372,3 @@ def _provenance(run: Run, started: str, seconds: float) -> dict[str, Any]:
         "versions": versions(),
         "steps_s": step_seconds(run.folder / STATE / "ledger.jsonl"),
     }
-
-
-def preview_config(config_path: Path, folder: Path, *, advance: Advance) -> list[Path]:
-    """Reconstruct a few binned slices of every scan and draw them.
-
-    Parameters
-    ----------
-    config_path : Path
-        YAML configuration.
-    folder : Path
-        The run folder; pictures go to its `preview` folder.
-    advance : callable
-        Told of every finished scan.
-
-    Returns
-    -------
-    list of Path
-        One PNG a scan.
-    """
-    from .preview import preview_scan
-
-    config = load_config(config_path)
-    opened = [one for one in open_all(config) if one.scan is not None]
-    pictures = []
-    for place, one in enumerate(opened):
-        advance("preview", place, len(opened))
-        pictures.append(preview_scan(config, one, folder / "preview"))
-        advance("preview", place + 1, len(opened))
-    return pictures

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from xelith.pipeline.looking import find_scan_centre
-from xelith.pipeline.run import preview_config, run_config
+from xelith.pipeline.preview import preview_config
+from xelith.pipeline.run import run_config
 from xelith.pipeline.store import open_level
 from xelith.scans import write_data_exchange
 from xelith.scans.geometry import ConeBeam

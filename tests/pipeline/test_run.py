@@ -11,7 +11,8 @@ import yaml
 
 from xelith.pipeline import tasks
 from xelith.pipeline.loading import ConfigError
-from xelith.pipeline.run import preview_config, run_config
+from xelith.pipeline.preview import preview_config
+from xelith.pipeline.run import run_config
 from xelith.pipeline.store import open_level
 
 N_THETA, N_ROWS, N_COLS = 90, 20, 64
