@@ -26,12 +26,9 @@ def source_spectrum(config: Config, scan: str) -> Spectrum | None:
         None where neither energy nor tube is given.
     """
     energy_kev = config.scans[scan].energy_kev
-    source = config.source
-    if energy_kev is None and source is not None:
-        energy_kev = source.energy_kev
     if energy_kev is not None:
         return monochromatic(energy_kev)
-    return None if source is None else beam_of(source)
+    return None if config.source is None else beam_of(config.source)
 
 
 def beam_of(source: Source) -> Spectrum | None:

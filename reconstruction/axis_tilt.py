@@ -22,7 +22,6 @@ LEAST_LEAD = 0.35  # of a row's centre over any other
 SIGNIFICANT = 5.0  # standard deviations of the slope
 FLOOR_PX = 0.02  # scatter of a row's centre that is never undercut
 MATTERS_PX = 0.25  # shift at the edge of the view below which nothing is gained by resampling
-SPLINE_REACH = 12  # rows that a cubic spline still feels above 1e-6
 
 TiltVerdict = Literal["measured", "negligible", "not-measured"]
 
@@ -147,32 +146,6 @@ def centre_at(tilt: Tilt, row_px: float) -> float | None:
         return None
     rows, centres = np.array(tilt.rows_px), np.array(tilt.centres_px)
     return float(np.median(centres + math.tan(tilt.tilt_rad) * (row_px - rows)))
-
-
-def rows_needed(rows: tuple[int, int], tilt_rad: float, *, centre_px: float, shape: tuple[int, int]) -> tuple[int, int]:
-    """Return the rows of the detector that some rows of an upright one need.
-
-    Parameters
-    ----------
-    rows : (int, int)
-        Half-open range of rows on the upright detector.
-    tilt_rad : float
-        Turn of the detector, in rad.
-    centre_px : float
-        Column of the axis in the middle row.
-    shape : (int, int)
-        Rows and columns of the detector.
-
-    Returns
-    -------
-    (int, int)
-        Half-open range of rows.
-    """
-    n_rows, n_columns = shape
-    swing = abs(math.sin(tilt_rad)) * max(centre_px, n_columns - 1 - centre_px)
-    lean = (1 - math.cos(tilt_rad)) * n_rows
-    margin = math.ceil(swing + lean) + SPLINE_REACH
-    return max(rows[0] - margin, 0), min(rows[1] + margin, n_rows)
 
 
 def set_upright(

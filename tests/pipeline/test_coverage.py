@@ -28,7 +28,7 @@ def lies_within(row: dict) -> bool:
     return row["film_um"] is not None and covers(row["film_um"], row["film_um_std"], row["true_um"])
 
 
-@pytest.mark.parametrize("seed", [0, 2, 3])  # seed 1 is the one of forty that lies outside
+@pytest.mark.parametrize("seed", FRESH[:3])  # none of those on which the standard deviation was chosen
 def test_the_truth_lies_in_the_interval(seed, tmp_path):
     row = measured_cell(seed, tmp_path)
     assert lies_within(row), row
