@@ -1,4 +1,4 @@
-"""A batch: many configurations, each with its own run folder below one root, written down before any job is sent."""
+"""A batch: many configurations and series, each run in its own folder below one root, written down before any job."""
 
 import json
 import re
@@ -9,12 +9,14 @@ from typing import Any
 
 from .config import Config
 from .loading import ConfigError, load_config
-from .status import RunStatus, run_status
+from .series_file import is_series, load_series, plain_name, scan_names
+from .status import RunStatus, run_status, series_status
 from .store import write_text
 
 SCHEMA = "xelith.batch/1"
 RECORD = "batch.json"
 CONFIG_ENDINGS = (".yaml", ".yml")
+NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class Item:
     Parameters
     ----------
     name : str
-        Name of its folder below the root: letters, digits, dot, dash and underscore.
+        Name of its folder below the root: letters, digits, dot, dash and underscore; for a scan of a series, the
+        name of the series and its own, with a slash between.
     config : Path
         Its configuration.
     job : str or None
@@ -33,6 +36,28 @@ class Item:
 
     name: str
     config: Path
+    job: str | None = None
+
+
+@dataclass(frozen=True)
+class BatchSeries:
+    """One series of a batch: items, and a job that holds them against each other.
+
+    Parameters
+    ----------
+    name : str
+        Name of its folder below the root, which the folders of its scans lie in.
+    file : Path
+        The series file.
+    members : tuple of int
+        Indices of its scans among the items.
+    job : str or None
+        Job that its evaluation was last sent as.
+    """
+
+    name: str
+    file: Path
+    members: tuple[int, ...]
     job: str | None = None
 
 
@@ -46,17 +71,20 @@ class Batch:
         Folder of the batch.
     items : tuple of Item
         Its runs; their order never changes, new ones come last.
+    series : tuple of BatchSeries
+        Those whose scans are among the items.
     """
 
     root: Path
     items: tuple[Item, ...] = ()
+    series: tuple[BatchSeries, ...] = ()
 
-    def folder(self, item: Item) -> Path:
-        """Return the run folder of an item.
+    def folder(self, item: Item | BatchSeries) -> Path:
+        """Return the folder of an item or a series.
 
         Parameters
         ----------
-        item : Item
+        item : Item or BatchSeries
             One of the batch.
 
         Returns
@@ -67,17 +95,18 @@ class Batch:
         return self.root / item.name
 
     def states(self) -> list[RunStatus]:
-        """Return the state of every run, from its ledger.
+        """Return the state of every run and then of every series, from their ledgers.
 
         Returns
         -------
         list of RunStatus
-            In the order of the items.
+            In the order of the items, and of the series.
         """
-        return [run_status(self.folder(item)) for item in self.items]
+        runs = [run_status(self.folder(item)) for item in self.items]
+        return [*runs, *(series_status(self.folder(s), [runs[i] for i in s.members]) for s in self.series)]
 
     def with_configs(self, configs: Iterable[Path]) -> "Batch":
-        """Add configurations that are not in the batch yet.
+        """Add configurations and series that are not in the batch yet; what a series runs is not run beside it.
 
         Parameters
         ----------
@@ -87,15 +116,47 @@ class Batch:
         Returns
         -------
         Batch
-            With one item more for each.
+            With one item more for each configuration, and for each scan of a series.
+
+        Raises
+        ------
+        ConfigError
+            If a series was changed so that a scan would take over another one's folder.
         """
-        items = list(self.items)
-        for config in configs:
-            path = config.resolve()
-            if any(item.config == path for item in items):
+        paths, batch = [config.resolve() for config in configs], self
+        series = [path for path in paths if is_series(path)]
+        for path in series:
+            batch = batch._with_series(path)
+        items = list(batch.items)
+        for path in paths:
+            if path in series or any(item.config == path for item in items):
                 continue
-            items.append(Item(_free_name(path, {item.name for item in items}), path))
-        return replace(self, items=tuple(items))
+            taken = {item.name for item in items} | {one.name for one in batch.series}
+            items.append(Item(_free_name(path, taken), path))
+        return replace(batch, items=tuple(items))
+
+    def _with_series(self, path: Path) -> "Batch":
+        """Add a series, or the scans that its file has gained."""
+        config, items = load_series(path), list(self.items)
+        known = next((one for one in self.series if one.file == path), None)
+        taken = {item.name for item in items} | {one.name for one in self.series}
+        folder = _free_name(path, taken) if known is None else known.name
+        places = {item.name: place for place, item in enumerate(items)}
+        members = []
+        for name, entry in zip(scan_names(config), config.series, strict=True):
+            whole = f"{folder}/{name}"
+            if whole not in places:
+                places[whole] = len(items)
+                items.append(Item(whole, entry.config.resolve()))
+            elif items[places[whole]].config != entry.config.resolve():
+                raise ConfigError(
+                    f"{path} names {entry.config} where {items[places[whole]].config} stood, whose run lies in "
+                    f"{whole}; put new scans last, or give another --out"
+                )
+            members.append(places[whole])
+        now = BatchSeries(folder, path, tuple(members), None if known is None else known.job)
+        others = [one for one in self.series if one is not known]
+        return replace(self, items=tuple(items), series=(*others, now))
 
     def sent(self, jobs: dict[int, str]) -> "Batch":
         """Note the jobs that items were sent as.
@@ -113,16 +174,34 @@ class Batch:
         items = [replace(item, job=jobs.get(index, item.job)) for index, item in enumerate(self.items)]
         return replace(self, items=tuple(items))
 
+    def evaluated(self, jobs: dict[int, str]) -> "Batch":
+        """Note the jobs that evaluate series.
+
+        Parameters
+        ----------
+        jobs : dict of str
+            Job by index of the series.
+
+        Returns
+        -------
+        Batch
+            With the jobs noted.
+        """
+        series = [replace(one, job=jobs.get(index, one.job)) for index, one in enumerate(self.series)]
+        return replace(self, series=tuple(series))
+
     def save(self) -> None:
         """Write the batch to its root."""
         self.root.mkdir(parents=True, exist_ok=True)
         items = [asdict(item) | {"config": str(item.config)} for item in self.items]
-        write_text(self.root / RECORD, json.dumps({"schema": SCHEMA, "items": items}, indent=1, ensure_ascii=False))
+        series = [asdict(one) | {"file": str(one.file)} for one in self.series]
+        record = {"schema": SCHEMA, "items": items, "series": series}
+        write_text(self.root / RECORD, json.dumps(record, indent=1, ensure_ascii=False))
 
 
 def _free_name(config: Path, taken: set[str]) -> str:
     """Folder name of a configuration: its own, made plain, with a number where it is taken."""
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", config.stem).strip("._-")[:80] or "run"
+    plain = plain_name(config.stem)
     names = (plain if number == 1 else f"{plain}-{number}" for number in range(1, len(taken) + 2))
     return next(name for name in names if name not in taken)
 
@@ -153,16 +232,30 @@ def load_batch(root: Path) -> Batch:
     try:
         values: Any = json.loads(path.read_text(encoding="utf8"))
         items = tuple(_item(entry) for entry in values["items"])
+        series = tuple(_series(entry, len(items)) for entry in values.get("series", ()))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(f"{path} is damaged ({error}); restore it, or give a new --out") from error
-    return Batch(root.absolute(), items)
+    return Batch(root.absolute(), items, series)
 
 
 def _item(entry: Any) -> Item:
     name, job = entry["name"], entry.get("job")
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9._-]{1,100}", name) or not name.strip("."):
+    if not isinstance(name, str) or not 1 <= len(name.split("/")) <= 2 or not all(map(_is_name, name.split("/"))):
         raise ValueError(f"{name!r} is no folder name")
     return Item(name, Path(entry["config"]), job if isinstance(job, str) else None)
+
+
+def _series(entry: Any, n_items: int) -> BatchSeries:
+    name, job, members = entry["name"], entry.get("job"), tuple(entry["members"])
+    if not isinstance(name, str) or not _is_name(name):
+        raise ValueError(f"{name!r} is no folder name")
+    if not all(isinstance(place, int) and 0 <= place < n_items for place in members):
+        raise ValueError(f"series {name} names items {members} of {n_items}")
+    return BatchSeries(name, Path(entry["file"]), members, job if isinstance(job, str) else None)
+
+
+def _is_name(text: str) -> bool:
+    return NAME.fullmatch(text) is not None and bool(text.strip("."))
 
 
 def find_configs(paths: Sequence[Path]) -> list[Path]:
@@ -193,6 +286,23 @@ def find_configs(paths: Sequence[Path]) -> list[Path]:
             raise FileNotFoundError(f"{path} holds no .yaml file; give configurations, or the folder they lie in")
         found += inside
     return found
+
+
+def check_for_submission(path: Path) -> None:
+    """Refuse a configuration, or a series with one, that cannot run as a job.
+
+    Parameters
+    ----------
+    path : Path
+        YAML file.
+
+    Raises
+    ------
+    ConfigError
+        If it is at fault, or asks for `scheduler: slurm`.
+    """
+    for config in [entry.config for entry in load_series(path).series] if is_series(path) else [path]:
+        load_for_submission(config)
 
 
 def load_for_submission(path: Path) -> Config:

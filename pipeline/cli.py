@@ -18,7 +18,7 @@ from .series_command import series
 from .simulate_command import plan, simulate
 from .status_command import status
 from .stopping import STATUS, Stopped, stop_on_signals
-from .submit_command import batch_item, submit
+from .submit_command import batch_item, batch_series, submit
 from .train_command import train
 
 app = typer.Typer(
@@ -231,6 +231,7 @@ app.command()(status)
 app.command()(train)
 app.command()(evaluate)
 app.command("batch-item", hidden=True)(batch_item)
+app.command("batch-series", hidden=True)(batch_series)
 add_examples(app)
 
 

@@ -26,7 +26,7 @@ EXAMPLES = {
     "view": ("xelith view cell7", "xelith view scan.h5"),
     "init": ("xelith init", "xelith init cell7.yaml --argon ar.h5 --xenon xe.h5 --yes"),
     "schema": ("xelith schema > xelith.schema.json",),
-    "submit": ("xelith submit configs/*.yaml --root beamtime",),
+    "submit": ("xelith submit configs/ timelapse.yaml --out beamtime",),
     "series": ("xelith series timelapse.yaml --out timelapse",),
     "status": ("xelith status beamtime",),
     "train": (

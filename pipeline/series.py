@@ -1,18 +1,18 @@
-"""Many scans of one cell: each run, its maps laid on each other, and what changed between them."""
+"""Many scans of one cell: each run, here or by jobs, its maps laid on each other, and what changed between them."""
 
 import csv
 import io
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import tifffile
-import yaml
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
 from scipy import fft, ndimage
 
 from ..metrology.cycler import read_cycler
@@ -27,10 +27,12 @@ from ..metrology.series import (
     voltage_vs_lithium,
 )
 from .job import Advance
-from .loading import ConfigError
+from .ledger import Ledger, locked
 from .map_files import write_map
 from .run import run_config
-from .sections import Section
+from .run_events import announced, one_line
+from .series_file import SeriesConfig, SeriesEntry, Trace, load_series, scan_names
+from .status import LEDGER, SCANS, STATE, run_status
 from .store import write_text
 
 SCHEMA = "xelith.series/1"
@@ -48,31 +50,8 @@ COLUMNS = (
     "mean_growth_um_per_h",
     "mean_current_density_ma_per_cm2",
     "pressure_mpa",
+    "fault",
 )
-
-
-class SeriesEntry(Section):
-    """One scan of a series: its configuration, and when it was taken."""
-
-    config: Path
-    at: datetime | None = Field(None, description="when the scan was taken; growth rates need it")
-    charge_mah: float | None = Field(None, ge=0, description="charge up to then, where the configuration has none")
-    area_cm2: float | None = Field(None, gt=0, description="electrode area of that charge")
-    pressure_mpa: float | None = Field(None, ge=0, description="stack pressure; carried along")
-
-
-class Trace(Section):
-    """The cycler's record of the whole series."""
-
-    file: Path
-    counter: Literal["Li", "InLi"] = "Li"
-
-
-class SeriesConfig(Section):
-    """A second kind of file: scans of one cell, in order."""
-
-    series: tuple[SeriesEntry, ...] = Field(min_length=1)
-    trace: Trace | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,58 +62,31 @@ class Scanned:
     ----------
     entry : SeriesEntry
         Its part of the file.
-    results : dict
-        Content of its results.json.
-    thickness_um : (n_y, n_x) array or None
-        Its film in µm on its own grid; None where not measured.
-    pixel_um : float
-        Edge of a pixel of the map, in µm.
+    name : str
+        Name of its folder.
+    results : dict or None
+        Content of its results.json; None where its run is not done.
+    film : Path or None
+        Map of its film in µm, a TIFF; None where not measured.
+    fault : str or None
+        Why its run is not done.
     """
 
     entry: SeriesEntry
-    results: dict[str, Any]
-    thickness_um: NDArray[np.float32] | None
-    pixel_um: float
+    name: str
+    results: dict[str, Any] | None
+    film: Path | None
+    fault: str | None = None
 
+    @property
+    def thickness_um(self) -> NDArray[np.float32] | None:
+        """(n_y, n_x) thickness of the film in µm, read anew each time; None where not measured."""
+        return None if self.film is None else np.asarray(tifffile.imread(self.film), np.float32)
 
-def load_series(path: Path) -> SeriesConfig:
-    """Read a series file; paths in it start from its own folder.
-
-    Parameters
-    ----------
-    path : Path
-        YAML with the key `series`.
-
-    Returns
-    -------
-    SeriesConfig
-        With absolute paths.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the file, or a configuration that it names, is not there.
-    ConfigError
-        If it is at fault.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"no series at {path}; give the path of a YAML file with the key series")
-    try:
-        found = SeriesConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf8")))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not readable as YAML: {' '.join(str(error).split())}") from error
-    except ValidationError as error:
-        fault = error.errors()[0]
-        place = ".".join(str(part) for part in fault["loc"])
-        raise ConfigError(f"{path}: {place or 'top level'}: {fault['msg'].removeprefix('Value error, ')}") from error
-    entries = tuple(e.model_copy(update={"config": (path.parent / e.config).absolute()}) for e in found.series)
-    for entry in entries:
-        if not entry.config.is_file():
-            raise FileNotFoundError(f"series: no configuration at {entry.config}; mend its path")
-    trace = found.trace
-    if trace is not None:
-        trace = trace.model_copy(update={"file": (path.parent / trace.file).absolute()})
-    return SeriesConfig(series=entries, trace=trace)
+    @property
+    def pixel_um(self) -> float:
+        """Edge of a pixel of the map, in µm."""
+        return next((scan["voxel_um"] for scan in (self.results or {"scans": {}})["scans"].values()), 1.0)
 
 
 def run_series(path: Path, folder: Path, *, advance: Advance) -> dict[str, Any]:
@@ -155,13 +107,73 @@ def run_series(path: Path, folder: Path, *, advance: Advance) -> dict[str, Any]:
         Content of series.json.
     """
     config = load_series(path)
-    scans = []
-    for place, entry in enumerate(config.series):
-        out = folder / f"{place:02d}-{entry.config.stem}"
-        results = run_config(entry.config, out, advance=advance)
-        film = out / "thickness.tif"
-        pixel_um = next((s["voxel_um"] for s in results["scans"].values()), 1.0)
-        scans.append(Scanned(entry, results, tifffile.imread(film) if film.is_file() else None, pixel_um))
+    names = scan_names(config)
+    with _held(path, folder, names):
+        scans = []
+        for entry, name in zip(config.series, names, strict=True):
+            results = run_config(entry.config, folder / name, advance=advance)
+            scans.append(_scanned(entry, folder / name, results))
+        return _evaluated(scans, config, folder)
+
+
+def evaluate_series(path: Path, folder: Path) -> dict[str, Any]:
+    """Hold the scans of a series against each other whose runs were done by others, as by the jobs of a batch.
+
+    Parameters
+    ----------
+    path : Path
+        The series file.
+    folder : Path
+        With the run folders; gets change maps, `series.json` and `series.csv`.
+
+    Returns
+    -------
+    dict
+        Content of series.json.
+
+    Raises
+    ------
+    ChildProcessError
+        If a run is not done; it is named, and series.json tells of the others.
+    """
+    config = load_series(path)
+    names = scan_names(config)
+    with _held(path, folder, names):
+        scans = [_done_before(entry, folder / name) for entry, name in zip(config.series, names, strict=True)]
+        found = _evaluated(scans, config, folder)
+        if faults := [f"{scan.name} ({scan.fault})" for scan in scans if scan.fault is not None]:
+            raise ChildProcessError(f"{len(faults)} of {len(scans)} scans are not done: {'; '.join(faults)}")
+        return found
+
+
+@contextmanager
+def _held(path: Path, folder: Path, names: list[str]) -> Iterator[None]:
+    """Hold the folder of a series, and say in its ledger how its evaluation ends."""
+    state = folder / STATE
+    with locked(state):
+        write_text(state / SCANS, json.dumps(names, ensure_ascii=False))
+        with announced(Ledger(state / LEDGER), path.stem, {"scans": {"blocks": len(names), "seconds": 0.0}}):
+            yield
+
+
+def _scanned(entry: SeriesEntry, out: Path, results: dict[str, Any]) -> Scanned:
+    film = out / "thickness.tif"
+    return Scanned(entry, out.name, results, film if film.is_file() else None)
+
+
+def _done_before(entry: SeriesEntry, out: Path) -> Scanned:
+    """What another process has left of a scan, or why there is nothing."""
+    status = run_status(out)
+    if status.state != "done":
+        return Scanned(entry, out.name, None, None, ": ".join(filter(None, (status.state, status.error))))
+    try:
+        return _scanned(entry, out, json.loads((out / "results.json").read_text(encoding="utf8")))
+    except (OSError, ValueError) as error:
+        return Scanned(entry, out.name, None, None, f"its results.json cannot be read: {one_line(error)}")
+
+
+def _evaluated(scans: list[Scanned], config: SeriesConfig, folder: Path) -> dict[str, Any]:
+    """Compare the scans, and write what is found."""
     found = compare(scans, folder) | {"onset": _onset(config.trace)}
     write_text(folder / "series.json", json.dumps(found, indent=1, ensure_ascii=False, default=str))
     write_text(folder / "series.csv", _table(found["scans"]))
@@ -183,15 +195,17 @@ def compare(scans: list[Scanned], folder: Path) -> dict[str, Any]:
     dict
         One row a scan, the trend of lithium against charge, and where lithium first enters the electrolyte.
     """
-    rows = [_row(place, scan) for place, scan in enumerate(scans)]
-    last: NDArray[np.floating[Any]] | None = None
+    rows = [_row(scan) for scan in scans]
+    last: tuple[NDArray[np.floating[Any]], Scanned] | None = None
     for place, (row, scan) in enumerate(zip(rows, scans, strict=True)):
-        film = scan.thickness_um
-        if film is not None and last is not None and last.shape == film.shape:
-            film, shift_px = on_map(last, film)
-            row["shift_um"] = [scan.pixel_um * px for px in shift_px]
-            _changes(row, (last, film), (scans[place - 1].entry.at, scan.entry.at), folder, place, scan.pixel_um)
-        last = film if film is not None else last
+        film: NDArray[np.floating[Any]] | None = scan.thickness_um
+        if film is None:
+            continue
+        if last is not None and last[0].shape == film.shape:
+            film, shift_px = on_map(last[0], film)
+            row |= {"since": last[1].name, "shift_um": [scan.pixel_um * px for px in shift_px]}
+            _changes(row, (last[0], film), (last[1].entry.at, scan.entry.at), folder, place, scan.pixel_um)
+        last = film, scan
     amounts = [_amount(row["in_electrolyte_um"], row["in_electrolyte_um_std"]) for row in rows]
     limits = [3.29 * (amount.std_um or 0.0) if amount else 0.0 for amount in amounts]
     first = first_in_electrolyte(amounts, limits, [row["max_depth_um"] for row in rows])
@@ -245,16 +259,17 @@ def _refined(peak: NDArray[np.float64], top: tuple[np.intp, ...], axis: int) -> 
     return place - n if place > n / 2 else place
 
 
-def _row(place: int, scan: Scanned) -> dict[str, Any]:
-    balance, results, entry = scan.results["balance"], scan.results, scan.entry
-    expected = results["coulometry"].get("expected_thickness_um")
+def _row(scan: Scanned) -> dict[str, Any]:
+    results, entry = scan.results or {"balance": {}, "coulometry": {}, "penetration": {}}, scan.entry
+    balance, expected = results["balance"], results["coulometry"].get("expected_thickness_um")
     if expected is None and entry.charge_mah is not None and entry.area_cm2 is not None:
         from ..materials.lithium import thickness_um
 
         expected = float(thickness_um(entry.charge_mah / entry.area_cm2))
     names = ("film_um", "in_electrolyte_um", "in_electrolyte_um_std", "mixed_zone_um", "measured_um", "measured_um_std")
     return {
-        "scan": f"{place:02d}-{entry.config.stem}",
+        "scan": scan.name,
+        "fault": scan.fault,
         "at": None if entry.at is None else entry.at.isoformat(),
         "expected_um": expected,
         **{name: balance.get(name) for name in names},

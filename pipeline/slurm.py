@@ -15,6 +15,9 @@ from .compute import Compute
 from .store import write_text
 
 TIMEOUT_S = 60
+SMALL_MIB = 4096
+"""Memory of the jobs that come after the runs: maps of two scans at a time, and pages."""
+
 MOST_TASKS = 1000
 """Tasks of one array; SLURM's own limit is 1001 where nobody has raised it."""
 
@@ -166,15 +169,42 @@ def send_summary(batch: Batch, jobs: Sequence[str], resources: Resources) -> str
     str
         The job.
     """
+    arrays = sorted({job.split("_")[0] for job in jobs})
+    return _send_after(batch, "summary", ["report", str(batch.root)], arrays, resources)
+
+
+def send_series(batch: Batch, index: int, jobs: Sequence[str], resources: Resources) -> str:
+    """Send the job that evaluates a series once the runs of its scans have ended, well or not.
+
+    Parameters
+    ----------
+    batch : Batch
+        The batch, saved.
+    index : int
+        Which of its series.
+    jobs : sequence of str
+        Jobs to wait for, as `send` named them; none where every scan has run already.
+    resources : Resources
+        Partition and account are taken from it; one core will do.
+
+    Returns
+    -------
+    str
+        The job.
+    """
+    return _send_after(batch, f"series-{index}", ["batch-series", str(batch.root), str(index)], jobs, resources)
+
+
+def _send_after(batch: Batch, name: str, command: list[str], jobs: Sequence[str], resources: Resources) -> str:
+    """Send a small job that waits for others to end; a failure of theirs does not keep it from starting."""
     (batch.root / "log").mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "xelith.pipeline", "report", str(batch.root)]
-    script = batch.root / "summary.sh"
-    write_text(script, f"#!/bin/sh\nexec {shlex.join(command)}\n")
-    arrays = ":".join(sorted({job.split("_")[0] for job in jobs}))
-    small = replace(resources, walltime="01:00:00", cores=1, gpus=0, memory_mib=2048)
+    script = batch.root / f"{name}.sh"
+    write_text(script, f"#!/bin/sh\nexec {shlex.join([sys.executable, '-m', 'xelith.pipeline', *command])}\n")
+    small = replace(resources, walltime="01:00:00", cores=1, gpus=0, memory_mib=SMALL_MIB)
     log = str(batch.root / "log").replace("%", "%%")
-    options = ["--job-name=xelith-summary", f"--output={log}/%j.log", f"--chdir={batch.root}"]
-    return _sbatch([f"--dependency=afterany:{arrays}", *options, *small.options(), str(script)])
+    options = [f"--job-name=xelith-{name}", f"--output={log}/%j.log", f"--chdir={batch.root}"]
+    waits = [f"--dependency=afterany:{':'.join(jobs)}"] if jobs else []
+    return _sbatch([*waits, *options, *small.options(), str(script)])
 
 
 def _sbatch(arguments: Sequence[str]) -> str:

@@ -4,8 +4,9 @@ Read from the ledger and the lock alone, so it is right while a run works, after
 accounting.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from .ledger import is_locked, read_lines
 
 STATE = ".xelith"
 LEDGER = "ledger.jsonl"
+SCANS = "series.json"
+"""Names of a series' scans, in the state folder of the series."""
+
 ENDED = {"done": "done", "failed": "failed", "stopped": "stopped", "corrupt": "corrupt"}
 
 
@@ -165,6 +169,52 @@ def run_status(folder: Path) -> RunStatus:
         changed=found.changed,
         holder=found.start.get("holder"),
     )
+
+
+def series_status(folder: Path, scans: Sequence[RunStatus]) -> RunStatus:
+    """Tell the state of a series from its own ledger and those of its scans.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the series.
+    scans : sequence of RunStatus
+        Its scans.
+
+    Returns
+    -------
+    RunStatus
+        Progress counts scans that are done; "waiting" until they are held against each other.
+    """
+    own, n_done = run_status(folder), sum(scan.state == "done" for scan in scans)
+    is_done = own.state == "done"
+    return replace(
+        own,
+        stages=(StageStatus("scans", n_done, len(scans)),),
+        progress=1.0 if is_done else round(n_done / max(len(scans), 1), 4),
+        remaining_s=0.0 if is_done else None,
+    )
+
+
+def scans_of_series(folder: Path) -> list[Path]:
+    """Return the run folders of a series that `xelith series` works on.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the series.
+
+    Returns
+    -------
+    list of Path
+        In its order; empty where the folder is no series.
+    """
+    try:
+        names = json.loads((folder / STATE / SCANS).read_text(encoding="utf8"))
+    except (OSError, ValueError, RecursionError):
+        return []
+    is_fine = isinstance(names, list) and all(isinstance(n, str) and n.strip(".") and "/" not in n for n in names)
+    return [folder / name for name in names] if is_fine else []
 
 
 def _stages(found: _Ledger) -> tuple[StageStatus, ...]:

@@ -37,7 +37,7 @@ def status(
     else:
         from rich.console import Console
 
-        Console().print(_table(runs))
+        Console().print(_table(runs, folder))
         for place, chunks in corrupt.items():
             for chunk in chunks:
                 typer.echo(f"corrupt: {place}/{chunk}")
@@ -50,12 +50,14 @@ def status(
 def _runs(folder: Path) -> "list[RunStatus]":
     """Runs of a batch, of one folder, or of the folders inside a folder."""
     from .batch import RECORD, load_batch
-    from .status import STATE, run_status
+    from .status import STATE, run_status, scans_of_series, series_status
 
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {folder}; give the --out of `xelith run` or of `xelith submit`")
     if (folder / RECORD).is_file():
         return load_batch(folder).states()
+    if scans := [run_status(path) for path in scans_of_series(folder)]:
+        return [*scans, series_status(folder, scans)]
     if (folder / STATE).is_dir():
         return [run_status(folder)]
     inside = sorted(path for path in folder.iterdir() if (path / STATE).is_dir())
@@ -64,7 +66,13 @@ def _runs(folder: Path) -> "list[RunStatus]":
     return [run_status(path) for path in inside]
 
 
-def _table(runs: "Sequence[RunStatus]") -> "Table":
+def _name(run: Path, folder: Path) -> str:
+    """Name of a run below the folder that was asked for."""
+    below = run.absolute().relative_to(folder.absolute()) if run.absolute().is_relative_to(folder.absolute()) else run
+    return str(below) if below.name else run.absolute().name
+
+
+def _table(runs: "Sequence[RunStatus]", folder: Path) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
@@ -78,7 +86,7 @@ def _table(runs: "Sequence[RunStatus]") -> "Table":
         note = run.error or (f"{at_work.name}" if at_work is not None and run.state != "waiting" else "")
         blocks = f"{sum(s.done for s in run.stages)}/{sum(s.total for s in run.stages)}"
         table.add_row(
-            Text(run.folder.name),
+            Text(_name(run.folder, folder)),
             Text(run.state, style=STYLES.get(run.state, "")),
             f"{100 * run.progress:.0f} %",
             blocks,

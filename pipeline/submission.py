@@ -9,30 +9,31 @@ from typing import Any
 
 import yaml
 
-from .batch import CONFIG_ENDINGS, Batch, find_configs, load_batch, load_for_submission
+from .batch import CONFIG_ENDINGS, Batch, check_for_submission, find_configs, load_batch, load_for_submission
 from .config import Config
 from .ledger import Ledger, locked
 from .loading import ConfigError, load_config
 from .run_events import one_line
-from .slurm import Resources, send, send_summary
+from .slurm import Resources, send, send_series, send_summary
 from .status import LEDGER, STATE, run_status
 from .store import write_text
 
 log = logging.getLogger(__name__)
 
 RETRIED = ("failed", "stopped", "interrupted", "corrupt")
+STILL_TO_END = ("waiting", "running")
 SCAN_ENDINGS = (".h5", ".hdf5", ".hdf", ".nxs", ".nx", ".txrm", ".tif", ".tiff")
 SETTLED_S = 30.0
 POLL_S = 5.0
 
 
 def submit(paths: Sequence[Path], root: Path, *, at_once: int | None = None) -> dict[str, str]:
-    """Send every configuration that is not in the batch yet.
+    """Send every configuration, and every scan of a series, that is not in the batch yet.
 
     Parameters
     ----------
     paths : sequence of Path
-        Configurations, or folders of them.
+        Configurations, series files, or folders of them.
     root : Path
         Folder of the batch; each run gets a folder below it.
     at_once : int, optional
@@ -52,14 +53,15 @@ def submit(paths: Sequence[Path], root: Path, *, at_once: int | None = None) -> 
     """
     configs = find_configs(paths)
     for config in configs:
-        load_for_submission(config)
+        check_for_submission(config)
     known = load_batch(root)
     batch = known.with_configs(configs)
-    return _send(batch, range(len(known.items), len(batch.items)), at_once)
+    grown = [index for index, one in enumerate(batch.series) if one not in known.series]
+    return _send(batch, range(len(known.items), len(batch.items)), grown, at_once)
 
 
 def resubmit(root: Path, *, at_once: int | None = None) -> dict[str, str]:
-    """Send again what failed, was stopped or was interrupted; done blocks are found again.
+    """Send again what failed, was stopped or was interrupted, and the series it is in; done blocks are found again.
 
     Parameters
     ----------
@@ -83,12 +85,19 @@ def resubmit(root: Path, *, at_once: int | None = None) -> dict[str, str]:
     batch = load_batch(root)
     if not batch.items:
         raise ConfigError(f"{root} holds no batch; submit configurations first")
-    again = [index for index, status in enumerate(batch.states()) if status.state in RETRIED]
-    return _send(batch, again, at_once)
+    states = [status.state for status in batch.states()]
+    runs, series = states[: len(batch.items)], states[len(batch.items) :]
+    again = [index for index, state in enumerate(runs) if state in RETRIED]
+    touched = [
+        index
+        for index, one in enumerate(batch.series)
+        if series[index] in RETRIED or not set(again).isdisjoint(one.members)
+    ]
+    return _send(batch, again, touched, at_once)
 
 
-def _send(batch: Batch, indices: Sequence[int], at_once: int | None) -> dict[str, str]:
-    """Send items, those that ask for the same resources as one array, and then the page over all of them."""
+def _send(batch: Batch, indices: Sequence[int], series: Sequence[int], at_once: int | None) -> dict[str, str]:
+    """Send items, those that ask for the same resources as one array, then series, then the page over all of them."""
     groups: dict[Resources, list[int]] = {}
     for index in indices:
         asked = Resources.of(load_for_submission(batch.items[index].config).compute)
@@ -99,10 +108,31 @@ def _send(batch: Batch, indices: Sequence[int], at_once: int | None) -> dict[str
         jobs |= send(batch, members, resources, at_once=at_once)
         batch = batch.sent(jobs)
         batch.save()
-    if jobs:
-        summary = send_summary(batch, list(jobs.values()), next(iter(groups)))
+    evaluations = {index: _send_series(batch, index, jobs) for index in series}
+    batch = batch.evaluated(evaluations)
+    batch.save()
+    sent = {batch.items[index].name: job for index, job in jobs.items()}
+    sent |= {batch.series[index].name: job for index, job in evaluations.items()}
+    if sent:
+        asked = Resources.of(load_for_submission(batch.items[0].config).compute)
+        summary = send_summary(batch, list(sent.values()), asked)
         log.info("job %s writes %s when the others have ended", summary, batch.root / "index.html")
-    return {batch.items[index].name: job for index, job in jobs.items()}
+    return sent
+
+
+def _send_series(batch: Batch, index: int, jobs: dict[int, str]) -> str:
+    """Send the evaluation of a series, to wait for what is sent now and for what is still at work."""
+    one = batch.series[index]
+    asked = Resources.of(load_for_submission(batch.items[one.members[0]].config).compute)
+    new = [jobs[place] for place in one.members if place in jobs]
+    others = [batch.items[place] for place in one.members if place not in jobs]
+    old = [item.job for item in others if item.job is not None and run_status(batch.folder(item)).state in STILL_TO_END]
+    try:
+        return send_series(batch, index, [*new, *old], asked)
+    except OSError:
+        if not old:
+            raise
+        return send_series(batch, index, new, asked)  # the queue has forgotten a job that never started
 
 
 def run_item(root: Path, index: int) -> dict[str, Any]:
@@ -145,6 +175,47 @@ def run_item(root: Path, index: int) -> dict[str, Any]:
     except Exception as error:
         _note_failure(folder, one_line(error))
         raise
+
+
+def run_series_item(root: Path, index: int) -> dict[str, Any]:
+    """Hold the scans of a series of a batch against each other, and write the page over them.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the batch.
+    index : int
+        Which of its series.
+
+    Returns
+    -------
+    dict
+        Content of series.json.
+
+    Raises
+    ------
+    ConfigError
+        If the batch has no such series.
+    ChildProcessError
+        If a run is not done; series.json tells of the others.
+    """
+    from .report_index import find_runs, write_index
+    from .series import evaluate_series
+
+    batch = load_batch(root)
+    if not 0 <= index < len(batch.series):
+        raise ConfigError(f"{root} has {len(batch.series)} series and none number {index}; look at its batch.json")
+    folder = batch.folder(batch.series[index])
+    try:
+        return evaluate_series(batch.series[index].file, folder)
+    except BlockingIOError:
+        raise
+    except Exception as error:
+        _note_failure(folder, one_line(error))
+        raise
+    finally:
+        if find_runs(folder):
+            write_index(folder)
 
 
 def _note_failure(folder: Path, error: str) -> None:

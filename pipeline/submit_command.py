@@ -9,7 +9,8 @@ import typer
 
 def submit(
     configs: Annotated[
-        list[Path] | None, typer.Argument(help="Configurations, or folders of them; each becomes one job.")
+        list[Path] | None,
+        typer.Argument(help="Configurations, series files, or folders of them; one job a scan."),
     ] = None,
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder of the batch; every run gets a folder below it.")
@@ -28,7 +29,7 @@ def submit(
     ] = 30.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> None:
-    """Send configurations to SLURM, one job each, and one that writes a page over all of them when they have ended.
+    """Send configurations to SLURM, one job each, one for every series, and one that writes a page when all have ended.
 
     `xelith status` on the same folder tells how they are.
     """
@@ -70,3 +71,13 @@ def batch_item(
     from .submission import run_item
 
     run_item(root, index)
+
+
+def batch_series(
+    root: Annotated[Path, typer.Argument(help="Folder of the batch.")],
+    index: Annotated[int, typer.Argument(help="Number of the series.")],
+) -> None:
+    """Evaluate one series of a batch; what a job of `xelith submit` calls when the scans of the series have ended."""
+    from .submission import run_series_item
+
+    run_series_item(root, index)

@@ -10,8 +10,10 @@ import tifffile
 from scipy import ndimage
 
 from xelith.pipeline import series as module
+from xelith.pipeline.ledger import Ledger
 from xelith.pipeline.loading import ConfigError
-from xelith.pipeline.series import load_series, on_map, run_series
+from xelith.pipeline.series import evaluate_series, load_series, on_map, run_series
+from xelith.pipeline.series_file import is_series, scan_names
 
 
 def film(seed=0, mean=20.0, shift=(0.0, 0.0)):
@@ -86,3 +88,54 @@ def test_two_scans_give_growth_current_and_trend(tmp_path, monkeypatch):
     np.testing.assert_allclose(np.nanmean(tifffile.imread(tmp_path / "out" / "change-01.tif")), 10.0, rtol=1e-5)
     assert (tmp_path / "out" / "series.csv").read_text(encoding="utf8").startswith("scan,at,expected_um")
     assert json.loads((tmp_path / "out" / "series.json").read_text(encoding="utf8"))["schema"] == "xelith.series/1"
+
+
+def left_by_a_run(folder: Path, *, mean: float, state: str = "done") -> None:
+    """A run folder as another process has left it."""
+    folder.mkdir(parents=True)
+    ledger = Ledger(folder / ".xelith" / "ledger.jsonl")
+    ledger.event("started", {"sample": "x", "plan": {}})
+    ledger.event(state, {"error": "the disk is full"} if state == "failed" else {})
+    tifffile.imwrite(folder / "thickness.tif", film(mean=mean))
+    balance = {"film_um": mean, "measured_um": mean, "measured_um_std": 0.5, "in_electrolyte_um": None}
+    results = {
+        "balance": balance,
+        "coulometry": {"expected_thickness_um": mean},
+        "penetration": {},
+        "scans": {"xenon": {"voxel_um": 2.0}},
+    }
+    (folder / "results.json").write_text(json.dumps(results), encoding="utf8")
+
+
+def test_a_scan_that_failed_is_named_and_its_neighbours_are_compared(tmp_path):
+    for name in ("t00", "t01", "t 02"):
+        (tmp_path / f"{name}.yaml").write_text("sample: x\n", encoding="utf8")
+    entries = [
+        {"config": f"{name}.yaml", "at": f"2026-01-05T{hour}:00"}
+        for name, hour in (("t00", 10), ("t01", 12), ("t 02", 20))
+    ]
+    path = write(tmp_path, series=entries)
+    out = tmp_path / "out"
+    left_by_a_run(out / "00-t00", mean=20.0)
+    left_by_a_run(out / "01-t01", mean=25.0, state="failed")
+    left_by_a_run(out / "02-t_02", mean=30.0)
+    with pytest.raises(ChildProcessError, match=r"1 of 3 scans are not done: 01-t01 \(failed: the disk is full\)"):
+        evaluate_series(path, out)
+    first, second, third = json.loads((out / "series.json").read_text(encoding="utf8"))["scans"]
+    assert first["fault"] is third["fault"] is None
+    assert second["fault"] == "failed: the disk is full" and second["film_um"] is None
+    assert third["since"] == "00-t00"
+    assert third["mean_growth_um_per_h"] == pytest.approx(1.0)  # 10 um in the 10 h since the first scan
+    Ledger(out / "01-t01" / ".xelith" / "ledger.jsonl").event("done")
+    assert evaluate_series(path, out)["scans"][1]["mean_growth_um_per_h"] == pytest.approx(2.5)
+
+
+def test_a_series_is_told_from_a_run_and_names_its_folders(tmp_path):
+    path = write(tmp_path)
+    assert is_series(path)
+    assert scan_names(load_series(path)) == ["00-t00", "01-t01"]
+    assert not is_series(tmp_path / "t00.yaml") and not is_series(tmp_path / "gone.yaml")
+    (tmp_path / "t00.yaml").write_bytes(b"\xff{")
+    assert not is_series(tmp_path / "t00.yaml")
+    with pytest.raises(ConfigError, match="not readable as YAML"):
+        load_series(tmp_path / "t00.yaml")

@@ -147,6 +147,21 @@ def test_the_command_shows_a_batch_of_folders(disc_run):
     assert told["states"] == {"done": 1, "failed": 1}
 
 
+def test_the_command_shows_a_series_and_its_scans(tmp_path):
+    for name in ("00-t00", "01-t01"):
+        ledger = ledger_of(tmp_path / "lapse" / name)
+        ledger.event("started", {"sample": "x", "plan": {}})
+    ledger.event("done")
+    ledger_of(tmp_path / "lapse").event("started", {"sample": "lapse", "plan": {}})
+    (tmp_path / "lapse" / ".xelith" / "series.json").write_text('["00-t00", "01-t01"]')
+    runs = json.loads(xelith("status", "lapse", "--json", cwd=tmp_path).stdout)["runs"]
+    assert [(run["state"], run["progress"]) for run in runs] == [
+        ("interrupted", 0.0), ("done", 1.0), ("interrupted", 0.5),
+    ]  # fmt: skip
+    (tmp_path / "lapse" / ".xelith" / "series.json").write_text('["../x"]')
+    assert len(json.loads(xelith("status", "lapse", "--json", cwd=tmp_path).stdout)["runs"]) == 1
+
+
 def test_a_folder_without_runs_is_refused(tmp_path):
     done = xelith("status", tmp_path, cwd=tmp_path)
     assert done.returncode == 2 and "holds no run" in done.stderr

@@ -16,10 +16,11 @@ import yaml
 
 from xelith.pipeline.batch import Batch, find_configs, load_batch
 from xelith.pipeline.compute import Compute
+from xelith.pipeline.ledger import Ledger
 from xelith.pipeline.loading import ConfigError
 from xelith.pipeline.slurm import Resources, write_job
 from xelith.pipeline.status import run_status
-from xelith.pipeline.submission import resubmit, run_item, submit, watch
+from xelith.pipeline.submission import resubmit, run_item, run_series_item, submit, watch
 
 SLURM_CONF = """\
 ClusterName=local
@@ -169,6 +170,36 @@ def test_six_scans_with_one_that_fails_and_is_sent_again(slurm, disc_run):
 
 
 @pytest.mark.slurm
+def test_a_series_names_the_run_that_failed_and_goes_on_with_it(slurm, disc_run):
+    folder, root = disc_run.folder, disc_run.folder / "batch"
+    entry = {"pixel_um": 10.0, "centre_px": disc_run.CENTRE_PX}
+    for name, path in (("t00", "scan.h5"), ("t01", "later.h5")):
+        disc_run.config(f"{name}.yaml", sample=name, compute=SMALL, scans={"main": {"path": path} | entry})
+    file = write_series(folder, ["t00", "t01"])
+    sent = xelith("submit", file, "--out", root, "--json", cwd=folder)
+    assert sent.returncode == 0, sent.stderr
+    jobs = json.loads(sent.stdout)["jobs"]
+    assert list(jobs) == ["time_lapse/00-t00", "time_lapse/01-t01", "time_lapse"]
+    told = slurm_says("scontrol", "show", "job", jobs["time_lapse"])
+    assert "Dependency=(null)" not in told and "Dependency=" in told
+    wait(lambda: states(root) == ["done", "failed", "failed"], "one scan done, one failed, and the series to say so")
+    runs = json.loads(xelith("status", root, "--json", cwd=folder).stdout)["runs"]
+    assert "1 of 2 scans are not done: 01-t01 (failed: scan main: nothing at" in runs[2]["error"]
+    assert runs[2]["progress"] == 0.5
+    found = json.loads((root / "time_lapse" / "series.json").read_text())
+    assert [scan["fault"] is None for scan in found["scans"]] == [True, False]
+
+    before = run_status(root / "time_lapse" / "00-t00").changed
+    shutil.copy(folder / "scan.h5", folder / "later.h5")
+    again = xelith("submit", "--retry", "failed", "--out", root, "--json", cwd=folder)
+    assert list(json.loads(again.stdout)["jobs"]) == ["time_lapse/01-t01", "time_lapse"]
+    wait(lambda: states(root) == ["done"] * 3, "the second scan and its series")
+    assert run_status(root / "time_lapse" / "00-t00").changed == before
+    assert "time_lapse" in xelith("status", root, cwd=folder).stdout
+    assert "t01" in (root / "time_lapse" / "index.html").read_text()
+
+
+@pytest.mark.slurm
 def test_a_cancelled_job_leaves_a_state_that_goes_on(slurm, disc_run):
     root = disc_run.folder / "batch"
     disc_run.write_scan(n_rows=600, n_theta=180)
@@ -250,8 +281,118 @@ def test_configurations_of_one_name_get_folders_of_their_own(tmp_path):
         find_configs([tmp_path / "empty"])
 
 
+def write_series(folder, names, file="time lapse.yaml"):
+    path = folder / file
+    path.write_text(yaml.safe_dump({"series": [{"config": f"{name}.yaml"} for name in names]}))
+    return path
+
+
+def test_what_a_series_runs_is_not_run_beside_it(disc_run):
+    folder = disc_run.folder / "configs"
+    folder.mkdir()
+    for name in ("t00", "t01", "other", "time_lapse"):
+        shutil.copy(disc_run.config(), folder / f"{name}.yaml")
+    file = write_series(folder, ["t00", "t01"])
+    batch = Batch(disc_run.folder / "batch").with_configs(find_configs([folder]))
+    assert [item.name for item in batch.items] == ["time_lapse/00-t00", "time_lapse/01-t01", "other", "time_lapse-2"]
+    assert [(one.name, one.members) for one in batch.series] == [("time_lapse", (0, 1))]
+    batch.save()
+    assert load_batch(batch.root) == batch == batch.with_configs(find_configs([folder]))
+
+    write_series(folder, ["t00", "t01", "other"])  # a scan has come
+    grown = batch.with_configs([file])
+    assert grown.items[4].name == "time_lapse/02-other" and grown.series[0].members == (0, 1, 4)
+    shutil.copytree(folder, folder / "moved")
+    write_series(folder, ["moved/t00", "t01"])
+    with pytest.raises(ConfigError, match=r"moved/t00\.yaml where .*configs/t00\.yaml stood.*put new scans last"):
+        batch.with_configs([file])
+
+
+def fake_sbatch(folder, monkeypatch):
+    """An sbatch that writes down its arguments and answers with numbers from 1 on."""
+    program, log = folder / "bin" / "sbatch", folder / "sbatch.jsonl"
+    program.parent.mkdir()
+    log.touch()
+    program.write_text(
+        f"#!{sys.executable}\nimport json, sys\nlog = open({str(log)!r}, 'a+')\nlog.seek(0)\n"
+        "print(len(log.readlines()) + 1)\nlog.write(json.dumps(sys.argv[1:]) + chr(10))\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    return lambda: [json.loads(line) for line in log.read_text().splitlines()]
+
+
+def note(folder, *events):
+    ledger = Ledger(folder / ".xelith" / "ledger.jsonl")
+    for event in events:
+        ledger.event(event, {"error": "no luck"} if event == "failed" else {"sample": "x", "plan": {}})
+
+
+def test_a_series_waits_for_its_scans_and_is_sent_again_with_them(disc_run, monkeypatch):
+    folder, root = disc_run.folder, disc_run.folder / "batch"
+    calls = fake_sbatch(folder, monkeypatch)
+    for name in ("t00", "t01", "t02"):
+        shutil.copy(disc_run.config(), folder / f"{name}.yaml")
+    sent = submit([write_series(folder, ["t00", "t01", "t02"])], root)
+    assert sent == {
+        "time_lapse/00-t00": "1_0",
+        "time_lapse/01-t01": "1_1",
+        "time_lapse/02-t02": "1_2",
+        "time_lapse": "2",
+    }
+    array, series, summary = calls()
+    assert "--array=0,1,2" in array
+    assert "--dependency=afterany:1_0:1_1:1_2" in series and "--mem=4096M" in series
+    assert "--dependency=afterany:1:2" in summary
+    script = Path(series[-1]).read_text().splitlines()[1]
+    assert script.endswith(f"-m xelith.pipeline batch-series {root} 0")
+    assert [s.state for s in load_batch(root).states()] == ["waiting"] * 4
+
+    lapse = root / "time_lapse"
+    note(lapse / "00-t00", "started", "done")
+    note(lapse / "01-t01", "started", "failed")
+    status = load_batch(root).states()[3]
+    assert (status.folder, status.state, status.progress) == (lapse, "waiting", 0.3333)
+    assert resubmit(root) == {"time_lapse/01-t01": "4_1", "time_lapse": "5"}
+    assert "--array=1" in calls()[3] and "--dependency=afterany:4_1:1_2" in calls()[4]  # the third may still be at work
+
+    note(lapse / "02-t02", "started", "done")
+    with pytest.raises(
+        ChildProcessError, match=r"3 of 3 scans are not done: 00-t00 \(its results\.json cannot be read"
+    ):
+        run_series_item(root, 0)  # which no run of this test has written
+    assert load_batch(root).states()[3].state == "failed"
+    note(lapse / "01-t01", "started", "done")
+    assert resubmit(root) == {"time_lapse": "7"}
+    assert not any("dependency" in argument for argument in calls()[6])
+    with pytest.raises(ConfigError, match="1 series and none number 1"):
+        run_series_item(root, 1)
+
+
+def test_a_series_with_a_fault_is_not_sent(disc_run):
+    file = write_series(disc_run.folder, ["run", "gone"])
+    disc_run.config()
+    with pytest.raises(FileNotFoundError, match=r"series: no configuration at .*gone\.yaml"):
+        submit([file], disc_run.folder / "batch")
+    disc_run.config("gone.yaml", compute={"scheduler": "slurm"})
+    with pytest.raises(ConfigError, match="asks for scheduler: slurm"):
+        submit([file], disc_run.folder / "batch")
+    assert not (disc_run.folder / "batch").exists()
+
+
 @pytest.mark.parametrize(
-    "text", ["{", "[]", '{"items": 3}', '{"items": [{"name": "../up", "config": "x"}]}', '{"items": [{"name": ".."}]}']
+    "text",
+    [
+        "{",
+        "[]",
+        '{"items": 3}',
+        '{"items": [{"name": "../up", "config": "x"}]}',
+        '{"items": [{"name": ".."}]}',
+        '{"items": [{"name": "a/../../b", "config": "x"}]}',
+        '{"items": [{"name": "a/..", "config": "x"}]}',
+        '{"items": [], "series": [{"name": "a", "file": "x", "members": [0]}]}',
+        '{"items": [], "series": [{"name": "..", "file": "x", "members": []}]}',
+    ],
 )
 def test_a_damaged_batch_is_refused(tmp_path, text):
     (tmp_path / "batch.json").write_text(text)
