@@ -7,6 +7,7 @@ the caller's threads do the rest. Device memory is asked for once and kept by Cu
 import importlib
 import importlib.util
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -108,6 +109,24 @@ def gpu_problem() -> str | None:
     except Exception as error:  # whatever driver, libraries and card may raise
         return f"CuPy fails here ({type(error).__name__}: {error}); install the one that fits the driver, with [ctk]"
     return None if is_right else "CuPy sums 1 to 8 wrongly here; see that driver and CuPy fit together"
+
+
+def visible_gpus() -> tuple[str, ...]:
+    """Name the GPUs that this process may use, for processes that are to have one each.
+
+    Returns
+    -------
+    tuple of str
+        By the names that CUDA_VISIBLE_DEVICES takes; empty where CuPy is missing or sees none.
+    """
+    if importlib.util.find_spec("cupy") is None:
+        return ()
+    try:
+        number = int(importlib.import_module("cupy").cuda.runtime.getDeviceCount())
+    except Exception:  # whatever a driver that is missing or old may raise
+        return ()
+    named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
+    return tuple(named[:number]) if named[0] else tuple(map(str, range(number)))
 
 
 _OPENING = threading.Lock()

@@ -321,12 +321,18 @@ def load_for_submission(path: Path) -> Config:
     Raises
     ------
     ConfigError
-        If it is at fault, or asks for `scheduler: slurm`.
+        If it is at fault, asks for `scheduler: slurm`, or for GPUs that would lie idle.
     """
     config = load_config(path)
     if config.compute.scheduler == "slurm":
         raise ConfigError(
             f"{path} asks for scheduler: slurm, and a job would send jobs; run it with `xelith run`, or set "
             "compute.scheduler: threads to submit it"
+        )
+    gpus = config.compute.slurm.gpus
+    if gpus > 1 and config.compute.scheduler == "threads":
+        raise ConfigError(
+            f"{path} asks for {gpus} GPUs, and threads use one; set compute.scheduler: local, which starts a worker "
+            "for each, or slurm.gpus: 1"
         )
     return config

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import dask
 
 from ..arrays import Block
+from ..arrays.gpu import gpu_problem, visible_gpus
 from .compute import Compute
 from .tasks import Facts, Task
 
@@ -106,7 +107,6 @@ class Distributed:
         from distributed import KilledWorker, as_completed
 
         client = self._started(at_once)
-        window = 2 * max(len(client.ncores()), 1)
         waiting = iter(todo)
         sent: dict[Any, Block] = {}
 
@@ -118,13 +118,16 @@ class Distributed:
             sent[future] = block
             return future
 
-        first = [future for _ in range(window) if (future := _send()) is not None]
-        done = as_completed(first, loop=client.loop)
+        def _top_up() -> list[Any]:
+            """Keep two blocks to a worker under way; workers may come late."""
+            room = 2 * max(len(client.ncores()), 1) - len(sent)
+            return [future for _ in range(room) if (future := _send()) is not None]
+
+        done = as_completed(_top_up(), loop=client.loop)
         try:
             for future in done:
                 finished(sent.pop(future), future.result())
-                if (following := _send()) is not None:
-                    done.add(following)
+                done.update(_top_up())
         except KilledWorker as error:
             raise ChildProcessError(
                 "workers died again and again on the same block, as a rule for want of memory; lower "
@@ -149,7 +152,8 @@ class Distributed:
                 log.info("Dask dashboard: %s", self._client.dashboard_link, extra={"shown": True})
             patience_s = 86400 if self._compute.scheduler == "slurm" else 120
             try:
-                self._client.wait_for_workers(1, timeout=patience_s)
+                here = self._cluster if self._compute.scheduler == "local" else None
+                self._client.wait_for_workers(1 if here is None else len(here.worker_spec), timeout=patience_s)
             except TimeoutError as error:
                 raise ChildProcessError(
                     f"no Dask worker came in {patience_s} s to {self._compute.scheduler}; start workers there "
@@ -185,13 +189,61 @@ class Distributed:
         self._client = self._cluster = None
 
 
+def pinned(compute: Compute, at_once: int, gpus: Sequence[str] | None = None) -> list[dict[str, str]]:
+    """Return the environment of each worker of this machine: one GPU to a worker, or nothing on the CPU.
+
+    Parameters
+    ----------
+    compute : Compute
+        Device and workers.
+    at_once : int
+        Workers that the blocks ask for.
+    gpus : sequence of str, optional
+        GPUs by the names that CUDA_VISIBLE_DEVICES takes; default those that CuPy sees.
+
+    Returns
+    -------
+    list of dict
+        One entry a worker; as many workers as GPUs where the configuration leaves their number open.
+
+    Raises
+    ------
+    ValueError
+        If more workers are asked for than there are GPUs, or a GPU and there is none.
+    """
+    if compute.device == "cpu":
+        return [{} for _ in range(at_once)]
+    seen = list(visible_gpus() if gpus is None else gpus)
+    if not seen and compute.device == "gpu":
+        raise ValueError(f"compute.device is gpu, and {gpu_problem() or 'no GPU is visible'}, or set device: cpu")
+    if not seen:
+        return [{} for _ in range(at_once)]
+    if compute.workers is not None and compute.workers > len(seen):
+        raise ValueError(
+            f"compute.workers is {compute.workers} and {len(seen)} GPUs are visible, one to a worker; set workers: "
+            f"{len(seen)}, or device: cpu"
+        )
+    return [{"CUDA_VISIBLE_DEVICES": name} for name in seen[: min(at_once, len(seen))]]
+
+
 def _local_cluster(compute: Compute, at_once: int, security: Any) -> Any:
-    """Workers on this machine, all of whose ports are on the loopback."""
+    """Workers on this machine, all of whose ports are on the loopback, and each with a GPU of its own."""
     from distributed import LocalCluster
 
+    environments = pinned(compute, at_once)
+
+    class Pinned(LocalCluster):
+        """Gives the n-th worker the n-th environment; a worker that is started again keeps it."""
+
+        def new_worker_spec(self) -> dict[Any, Any]:
+            """Return name and description of the next worker."""
+            place = len(self.worker_spec)
+            ((name, spec),) = super().new_worker_spec().items()
+            return {name: {**spec, "options": {**spec["options"], "env": environments[place]}}}
+
     extra = {} if security is None else {"security": security, "protocol": "tls://"}
-    return LocalCluster(
-        n_workers=at_once,
+    cluster = Pinned(
+        n_workers=0,
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",
@@ -200,6 +252,8 @@ def _local_cluster(compute: Compute, at_once: int, security: Any) -> Any:
         silence_logs=logging.ERROR,
         **extra,
     )
+    cluster.scale(len(environments))
+    return cluster
 
 
 def _slurm_cluster(compute: Compute, security: Any) -> Any:

@@ -89,4 +89,13 @@ class Compute(Section):
             raise ValueError(f"workers is given with scheduler {self.scheduler}; it belongs to local and slurm")
         if self.scheduler.startswith("tls://") and self.tls is None:
             raise ValueError("a tls:// scheduler needs tls: {ca_file: ..., cert: ..., key: ...}")
+        if self.scheduler == "slurm" and self.slurm.gpus > 1:
+            raise ValueError(
+                f"slurm.gpus is {self.slurm.gpus} with scheduler slurm, where it is the GPUs of one worker, and a "
+                "worker uses one; give gpus: 1, and more workers"
+            )
+        if self.scheduler == "local" and self.workers is not None and 0 < self.slurm.gpus < self.workers:
+            raise ValueError(
+                f"workers is {self.workers} and slurm.gpus {self.slurm.gpus}, one to a worker; give as many of both"
+            )
         return self

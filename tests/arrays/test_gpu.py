@@ -138,3 +138,15 @@ def test_a_broken_installation_is_said_and_auto_goes_on(cupy_twin, monkeypatch, 
 def test_a_card_that_sums_wrongly_is_not_used(cupy_twin, monkeypatch):
     monkeypatch.setattr(cupy_twin.fft, "rfft", lambda array: array * 0)
     assert "sums 1 to 8 wrongly" in gpu_problem()
+
+
+def test_gpus_go_by_the_names_they_were_given(cupy_twin, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(cupy_twin.cuda.runtime, "getDeviceCount", lambda: 2, raising=False)
+    assert gpu.visible_gpus() == ("0", "1")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, GPU-8f")
+    assert gpu.visible_gpus() == ("3", "GPU-8f")
+    monkeypatch.setattr(cupy_twin.cuda.runtime, "getDeviceCount", lambda: 1 / 0)
+    assert gpu.visible_gpus() == ()
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    assert gpu.visible_gpus() == ()

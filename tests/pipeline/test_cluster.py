@@ -1,5 +1,6 @@
 """The same run on threads, on local workers and on a scheduler by address: the same bits, workers lost or not."""
 
+import contextlib
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ import pytest
 from pydantic import ValidationError
 
 from xelith.arrays import Block, blocks
-from xelith.pipeline.cluster import Distributed, Threads, job_memory_gib, open_workers
+from xelith.pipeline.cluster import Distributed, Threads, job_memory_gib, open_workers, pinned
 from xelith.pipeline.compute import Compute, Slurm
 from xelith.pipeline.run import run_config
 from xelith.pipeline.store import open_level
@@ -74,6 +75,43 @@ def test_a_killed_worker_costs_its_block_a_second_try(local, tmp_path):
     found = answers(local, Noting(tmp_path, 0.3), n=8)
     killer.join()
     assert found == {i: i for i in range(8)}
+
+
+def test_a_worker_has_one_gpu():
+    def names(gpus, at_once=4, **asked):
+        found = pinned(Compute(scheduler="local", **asked), at_once, gpus)
+        return [environment.get("CUDA_VISIBLE_DEVICES") for environment in found]
+
+    assert names(["0", "GPU-8f"]) == ["0", "GPU-8f"]  # as many workers as GPUs, where nobody says how many
+    assert names(["0", "1", "2"], at_once=2) == ["0", "1"]
+    assert names(["0", "1"], workers=1, at_once=1) == ["0"]
+    assert names([]) == [None] * 4
+    assert names(["0"], device="cpu", workers=4) == [None] * 4
+    with pytest.raises(ValueError, match="workers is 3 and 2 GPUs are visible, one to a worker; set workers: 2"):
+        names(["0", "1"], workers=3)
+    with pytest.raises(ValueError, match=r"device is gpu, and .*, or set device: cpu"):
+        names([], device="gpu")
+
+
+def test_each_worker_process_sees_its_gpu_alone_also_when_started_again(monkeypatch):
+    monkeypatch.setattr("xelith.pipeline.cluster.visible_gpus", lambda: ("4", "7"))
+    with open_workers(Compute(scheduler="local", workers=2)) as workers:
+        client = workers._started(2)
+
+        def seen():
+            return sorted(client.run(lambda: (os.environ["CUDA_VISIBLE_DEVICES"], os.getpid())).values())
+
+        before = seen()
+        assert [name for name, _ in before] == ["4", "7"]
+        os.kill(before[0][1], signal.SIGKILL)
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            with contextlib.suppress(OSError, KeyError):
+                if len(after := seen()) == 2 and after[0] != before[0]:
+                    break
+            time.sleep(0.1)
+        assert [name for name, _ in after] == ["4", "7"]
+        assert after[0][1] != before[0][1] and after[1] == before[1]
 
 
 def fails(block: Block):
@@ -151,6 +189,8 @@ def test_one_configuration_gives_the_same_bits_wherever_it_runs(disc_run, runnin
         ({"slurm": {"partition": "a; rm -rf /"}}, "pattern"),
         ({"slurm": {"walltime": "soon"}}, "pattern"),
         ({"dashboard": "everywhere"}, "pattern"),
+        ({"scheduler": "slurm", "slurm": {"gpus": 2}}, "gpus is 2 with scheduler slurm.*gpus: 1, and more workers"),
+        ({"scheduler": "local", "workers": 4, "slurm": {"gpus": 2}}, "workers is 4 and slurm.gpus 2, one to a worker"),
     ],
 )
 def test_what_cannot_be_scheduled_is_refused(values, message):

@@ -14,7 +14,7 @@ import psutil
 import pytest
 import yaml
 
-from xelith.pipeline.batch import Batch, find_configs, load_batch
+from xelith.pipeline.batch import Batch, find_configs, load_batch, load_for_submission
 from xelith.pipeline.compute import Compute
 from xelith.pipeline.ledger import Ledger
 from xelith.pipeline.loading import ConfigError
@@ -432,6 +432,14 @@ def test_jobs_ask_for_what_the_configuration_says():
         "--cpus-per-task=4",
         "--mem=14336M",
     ]
+
+
+def test_gpus_that_would_lie_idle_are_not_asked_for(disc_run):
+    path = disc_run.config(compute={"slurm": {"gpus": 2}})
+    with pytest.raises(ConfigError, match="asks for 2 GPUs, and threads use one; set compute.scheduler: local"):
+        submit([path], disc_run.folder / "batch")
+    path = disc_run.config(compute={"scheduler": "local", "slurm": {"gpus": 2}})
+    assert load_for_submission(path).compute.slurm.gpus == 2
 
 
 def test_without_slurm_the_remedy_is_named(disc_run, monkeypatch):
