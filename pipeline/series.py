@@ -266,7 +266,10 @@ def _row(scan: Scanned) -> dict[str, Any]:
         from ..materials.lithium import thickness_um
 
         expected = float(thickness_um(entry.charge_mah / entry.area_cm2))
-    names = ("film_um", "in_electrolyte_um", "in_electrolyte_um_std", "mixed_zone_um", "measured_um", "measured_um_std")
+    names = (
+        *("film_um", "film_um_std", "in_electrolyte_um", "in_electrolyte_um_std"),
+        *("mixed_zone_um", "measured_um", "measured_um_std"),
+    )
     return {
         "scan": scan.name,
         "fault": scan.fault,

@@ -1,19 +1,30 @@
 """A series: what is read, how maps are laid on each other, and what is made of two scans."""
 
+import importlib.util
 import json
-from datetime import datetime
+import math
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+import yaml
 from scipy import ndimage
 
+from xelith.metrology.cycler import plated_charge_mah, read_cycler
+from xelith.metrology.uncertainty import covers
 from xelith.pipeline import series as module
 from xelith.pipeline.ledger import Ledger
 from xelith.pipeline.loading import ConfigError
 from xelith.pipeline.series import evaluate_series, load_series, on_map, run_series
 from xelith.pipeline.series_file import is_series, scan_names
+from xelith.simulation.charge import Charge
+from xelith.simulation.presets import Preset
+
+_spec = importlib.util.spec_from_file_location("validation_cells", Path(__file__).with_name("validation_cells.py"))
+validation_cells = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(validation_cells)
 
 
 def film(seed=0, mean=20.0, shift=(0.0, 0.0)):
@@ -139,3 +150,51 @@ def test_a_series_is_told_from_a_run_and_names_its_folders(tmp_path):
     assert not is_series(tmp_path / "t00.yaml")
     with pytest.raises(ConfigError, match="not readable as YAML"):
         load_series(tmp_path / "t00.yaml")
+
+
+CAPACITIES = (4.0, 9.0, 13.3)
+"""Charge of each state, in mAh cm^-2; the states are a day apart."""
+
+AREA_CM2 = math.pi / 4 * 0.027**2
+
+
+def write_cycler(path: Path, states: int) -> None:
+    """What a cycler writes up to a state: a current that is steady from one scan to the next."""
+    lines = ["Time (s),Current (mA),Voltage (V)"]
+    for day in range(states):
+        passed = CAPACITIES[day] - (0.0 if day == 0 else CAPACITIES[day - 1])
+        current_ma = passed * AREA_CM2 / 24
+        times = range(86400 * day + (60 if day else 0), 86400 * (day + 1) + 1, 60)
+        lines += [f"{t},{current_ma:.9e},{-0.02 - 0.03 * current_ma}" for t in times]
+    path.write_text("\n".join(lines) + "\n", encoding="utf8")
+
+
+@pytest.mark.validate
+def test_three_states_of_one_cell_grow_as_the_cycler_says(tmp_path):
+    entries, trace = [], tmp_path / "whole.csv"
+    for state, capacity in enumerate(CAPACITIES):
+        folder = tmp_path / f"state{state}"
+        config = validation_cells.write_cell(Preset(validation_cells.design(), Charge(capacity), ""), folder, seed=3)
+        write_cycler(folder / "cycler.csv", state + 1)
+        values = yaml.safe_load(config.read_text(encoding="utf8"))
+        values["charge"] = {"file": "cycler.csv", "area_cm2": AREA_CM2}
+        config.write_text(yaml.safe_dump(values), encoding="utf8")
+        at = datetime(2026, 1, 6) + timedelta(days=state)
+        entries.append({"config": f"state{state}/run.yaml", "at": at.isoformat()})
+    write_cycler(trace, 3)
+    (tmp_path / "series.yaml").write_text(yaml.safe_dump({"series": entries, "trace": {"file": "whole.csv"}}))
+    found = run_series(tmp_path / "series.yaml", tmp_path / "out", advance=lambda *a: None)
+
+    rows = found["scans"]
+    truths = [json.loads((tmp_path / f"state{state}" / "truth.json").read_text()) for state in range(3)]
+    for row, truth in zip(rows, truths, strict=True):
+        assert covers(row["film_um"], row["film_um_std"], truth["mean_thickness_um"])
+    assert rows[0]["film_um"] < rows[1]["film_um"] < rows[2]["film_um"]
+    charges = [plated_charge_mah(read_cycler(tmp_path / f"state{n}" / "cycler.csv")).charge_mah for n in range(3)]
+    for state in (1, 2):
+        current = (charges[state] - charges[state - 1]) / AREA_CM2 / 24
+        # Each map's own error of about 0.3 µm over the 24 µm that grow between two states.
+        assert rows[state]["mean_current_density_ma_per_cm2"] == pytest.approx(current, rel=0.02)
+        assert rows[state]["since"] == rows[state - 1]["scan"]
+    assert found["trend"]["slope"] == pytest.approx(1.0, abs=0.03)
+    assert found["first_in_electrolyte"] is None
