@@ -3,11 +3,13 @@
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import google_crc32c
+from numpy.typing import NDArray
 
 from ..arrays import Block
-from .store import ImageLayout, chunk_shape
+from .store import ImageLayout, chunk_shape, write_slab
 
 
 def slab_files(layout: ImageLayout, slab: Block) -> Iterator[str]:
@@ -33,8 +35,8 @@ def slab_files(layout: ImageLayout, slab: Block) -> Iterator[str]:
                 yield f"{level}/c/{slab.index}/{row}/{column}"
 
 
-def chunk_sums(group: Path, layout: ImageLayout, slab: Block) -> dict[str, str]:
-    """Bring the chunks of a slab to the disk itself, and return their checksums.
+def save_slab(group: Path, layout: ImageLayout, slab: Block, values: NDArray[Any]) -> dict[str, str]:
+    """Write a slab on every level, bring its chunks to the disk itself, and return their checksums.
 
     Parameters
     ----------
@@ -43,15 +45,19 @@ def chunk_sums(group: Path, layout: ImageLayout, slab: Block) -> dict[str, str]:
     layout : ImageLayout
         Its layout.
     slab : Block
-        A slab that has been written.
+        One of its slabs.
+    values : (len(slab), ny, nx) array
+        Voxels of the slab.
 
     Returns
     -------
     dict of str
         CRC-32C in hexadecimal by chunk; chunks that hold the fill value alone have no file and no entry.
     """
-    found = {}
+    found = write_slab(group, layout, slab, values, durable=True)
     for name in slab_files(layout, slab):
+        if name in found:
+            continue
         try:
             with (group / name).open("rb") as file:
                 found[name] = _crc(file.read())
@@ -69,7 +75,7 @@ def corrupt_chunks(group: Path, sums: Mapping[str, str]) -> list[str]:
     group : Path
         The image.
     sums : mapping
-        CRC-32C by chunk, as `chunk_sums` gave them.
+        CRC-32C by chunk, as `save_slab` gave them.
 
     Returns
     -------

@@ -5,16 +5,14 @@ answers, and this process alone keeps the ledger.
 """
 
 import logging
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-import dask
-
 from ..arrays import Block
 from ..arrays.gpu import gpu_problem, visible_gpus
 from .compute import Compute
+from .lanes import run_in_lanes
 from .tasks import Facts, Task
 
 log = logging.getLogger(__name__)
@@ -60,15 +58,7 @@ class Threads:
         at_once : int
             Blocks in work at a time.
         """
-        guard = threading.Lock()
-
-        def _work(block: Block) -> None:
-            facts = task(block)
-            with guard:
-                finished(block, facts)
-
-        tasks = [dask.delayed(_work, pure=False)(block) for block in todo]
-        dask.compute(*tasks, scheduler="threads", num_workers=at_once)
+        run_in_lanes(task, todo, finished, at_once=at_once)
 
 
 class Distributed:

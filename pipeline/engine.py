@@ -208,6 +208,7 @@ def _integrate(job: Job, ledger: Ledger, mark: str) -> None:
             sums=sums,
             batch=job.blocks.batch,
             device=job.compute.device,
+            is_ahead=job.blocks.is_ahead,
         )
         _run_blocks(job, ledger, stage, task, missing, total=len(todo), mark=mark)
         job.check_input()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..scans.packing import packed_frames
 from ..scans.remote import remote_url
 from ..scans.scan import Scan
 from .config import Config, Region, ScanEntry
@@ -98,7 +99,8 @@ def open_entry(config: Config, name: str) -> Opened:
         raise ValueError(
             f"scan {name}: centre_px is {centre_px:g}; the axis lies within the columns, 0 to {n_cols - 1}"
         )
-    return Opened(name, entry, scan, select(scan.shape, region_of(config, name)))
+    chosen = select(scan.shape, region_of(config, name))
+    return Opened(name, entry, scan, replace(chosen, packed=packed_frames(scan.projections)))
 
 
 def open_all(config: Config) -> list[Opened]:

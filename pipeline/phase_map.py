@@ -19,12 +19,12 @@ from ..segmentation.preparation import prepare
 from ..segmentation.thresholds import HALO_VOXELS, Thresholds, apply
 from .alignment import Aligned, Moved, align
 from .beams import scans_by_gas, spectrum_of
-from .checksums import chunk_sums
+from .checksums import save_slab
 from .config import Config
 from .job import Advance, Reconstructed
 from .ledger import Ledger, fingerprint
 from .network_labels import network_labels, weights_mark
-from .store import ImageLayout, create_image, open_level, publish, register_label, write_slab
+from .store import ImageLayout, create_image, open_level, publish, register_label
 
 log = logging.getLogger(__name__)
 
@@ -305,9 +305,8 @@ def _write_phases(
         phases = None if network is None else np.asarray(network[first:last])
         labels, lithium = apply(labelled.thresholds, slabs.get("argon"), slabs.get("xenon"), first, phases=phases)
         inner = slice(slab.start - first, slab.stop - first)
-        write_slab(partial[labelled.labels], layout, slab, labels[inner])
-        write_slab(partial[labelled.lithium], layout, slab, lithium[inner])
-        sums = {str(path.relative_to(image.parent)): chunk_sums(partial[path], layout, slab) for path in targets}
+        values = {labelled.labels: labels[inner], labelled.lithium: lithium[inner]}
+        sums = {str(at.relative_to(image.parent)): save_slab(partial[at], layout, slab, values[at]) for at in targets}
         ledger.record("phases", slab.index, mark, {"crc32c": sums})
         advance("phases", next(finished), total)
 

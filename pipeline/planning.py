@@ -33,6 +33,8 @@ class Blocks:
         Blocks in work at a time on this machine.
     threads : int
         Threads inside each block.
+    is_ahead : bool
+        Whether frames that the file packs together are all kept when one of them is unpacked.
     """
 
     views: int
@@ -40,6 +42,7 @@ class Blocks:
     slab: int
     at_once: int
     threads: int
+    is_ahead: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,16 +88,18 @@ def plan_blocks(selection: Selection, compute: Compute, chain: tuple[Step, ...] 
     cores = thread_count(compute.threads)
     copies, wide = max((step.copies for step in chain), default=0), _widened(selection, chain)
     budget = 0.8 * compute.memory_gib * 2**30 - _fixed_bytes(selection)
+    is_ahead = selection.packed > 1 and 8 * _packed_bytes(selection) <= budget
+    ahead = is_ahead * _packed_bytes(selection)
     slab = next((h for h in SLAB_HEIGHTS if _slab_bytes(wide, h) < budget), 2)
     batch = MOST_VIEWS
-    while batch % 2 == 0 and 2 * _batch_bytes(selection, batch, copies) > budget:
+    while batch % 2 == 0 and 2 * (ahead + _batch_bytes(selection, batch, copies)) > budget:
         batch //= 2
-    block_bytes = max(_slab_bytes(wide, slab), _batch_bytes(selection, batch, copies))
+    block_bytes = max(_slab_bytes(wide, slab), ahead + _batch_bytes(selection, batch, copies))
     most = compute.workers or cores if compute.scheduler == "local" else max(min(2, cores), cores // 8)
     if compute.device == "gpu":
         most = max(most, LANES + 1)
     at_once = max(1, min(most, int(budget / block_bytes)))
-    return Blocks(MOST_VIEWS, batch, slab, at_once, max(1, cores // at_once))
+    return Blocks(MOST_VIEWS, batch, slab, at_once, max(1, cores // at_once), is_ahead)
 
 
 _FRAME_COPIES = 6
@@ -120,6 +125,12 @@ def _batch_bytes(selection: Selection, batch: int, copies: int) -> int:
     n_theta, n_rows, n_cols = selection.shape
     frames = min(batch + 2, n_theta)
     return 4 * frames * n_rows * n_cols * (_FRAME_COPIES + copies - 1 + selection.bin**2)
+
+
+def _packed_bytes(selection: Selection) -> int:
+    """Frames that are unpacked together, as they are stored."""
+    _, n_rows, n_cols = selection.shape
+    return 4 * min(selection.packed, len(selection.views)) * n_rows * n_cols * selection.bin**2
 
 
 def _slab_bytes(selection: Selection, slab: int) -> int:
@@ -177,9 +188,10 @@ def estimate(selection: Selection, compute: Compute, chain: tuple[Step, ...] = (
     plan, wide = plan_blocks(selection, compute, chain), _widened(selection, chain)
     copies = max((step.copies for step in chain), default=0)
     samples, voxels = n_theta * n_rows * n_cols, n_rows * wide.shape[2] ** 2
+    ahead = plan.is_ahead * _packed_bytes(selection)
     return Cost(
         memory_bytes=_fixed_bytes(selection)
-        + plan.at_once * max(_batch_bytes(selection, plan.batch, copies), _slab_bytes(wide, plan.slab)),
+        + plan.at_once * max(ahead + _batch_bytes(selection, plan.batch, copies), _slab_bytes(wide, plan.slab)),
         scratch_bytes=4 * samples,
         output_bytes=int(4 * voxels * 8 / 7),
         seconds=sum(pass_seconds(selection, compute, chain)),

@@ -10,6 +10,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import Crc32cCodec
 
+from .chunk_files import SUM_BYTES, ChunkFiles, chunk_files
 from .store import publish
 
 INTEGRALS, SUMS = "integrals", "sums"
@@ -69,6 +70,7 @@ class Integrals:
 
     def __init__(self, path: Path, on_fault: Callable[[Sequence[int]], None] | None = None) -> None:
         self._array = zarr.open_array(path, mode="r")
+        self._files = plain_files(self._array)
         self._on_fault = on_fault
 
     @property
@@ -87,6 +89,74 @@ class Integrals:
         """float32."""
         return np.dtype(np.float32)
 
+    def sinograms(self, rows: slice) -> NDArray[np.float32]:
+        """Read some rows, each as a sinogram.
+
+        Parameters
+        ----------
+        rows : slice
+            Range of rows, start and stop inside the detector.
+
+        Returns
+        -------
+        (n_rows, n_theta, n_cols) array
+            Line integrals, dimensionless.
+
+        Raises
+        ------
+        CorruptScratch
+            If chunks are missing or damaged.
+        """
+        n_theta, _, n_cols = self.shape
+        result = np.empty((rows.stop - rows.start, n_theta, n_cols), np.float32)
+        self._fill(result.swapaxes(0, 1), rows)
+        return result
+
+    def views(self, rows: slice) -> NDArray[np.float32]:
+        """Read some rows of every view.
+
+        Parameters
+        ----------
+        rows : slice
+            Range of rows, start and stop inside the detector.
+
+        Returns
+        -------
+        (n_theta, n_rows, n_cols) array
+            Line integrals, dimensionless.
+
+        Raises
+        ------
+        CorruptScratch
+            If chunks are missing or damaged.
+        """
+        n_theta, _, n_cols = self.shape
+        result = np.empty((n_theta, rows.stop - rows.start, n_cols), np.float32)
+        self._fill(result, rows)
+        return result
+
+    def _fill(self, target: NDArray[np.float32], rows: slice) -> None:
+        """Read rows of every view into an array of any order, a chunk at a time, each through the same memory."""
+        files = self._files
+        deep, high, _ = files.chunks
+        memory, bad = np.empty(files.chunk_bytes + SUM_BYTES, np.uint8), []
+        for index in files.touching((0, rows.start, 0), (target.shape[0], rows.stop, target.shape[2])):
+            view, row = index[0] * deep, index[1] * high
+            chunk = files.read(index, memory)
+            first, last = max(row, rows.start), min(row + high, rows.stop)
+            place = target[view : view + deep, first - rows.start : last - rows.start]
+            if chunk is not None:
+                place[...] = chunk[: place.shape[0], first - row : last - row]
+            if chunk is None or np.isnan(place[..., :1]).any():
+                bad.append(view)
+        if bad:
+            raise self._fault(sorted(set(bad)))
+
+    def _fault(self, views: list[int]) -> CorruptScratch:
+        if self._on_fault is not None:
+            self._on_fault(views)
+        return CorruptScratch(views)
+
     def __getitem__(self, key: Any) -> NDArray[np.float32]:
         """Read a part."""
         found = self._whole(key)
@@ -96,10 +166,7 @@ class Integrals:
         first, last, _ = views.indices(self.shape[0]) if isinstance(views, slice) else (views, views + 1, 1)
         size = self.chunks[0]
         starts = range(first // size * size, last, size)
-        bad = [start for start in starts if self._whole((slice(start, start + size), *rest)) is None]
-        if self._on_fault is not None:
-            self._on_fault(bad)
-        raise CorruptScratch(bad)
+        raise self._fault([start for start in starts if self._whole((slice(start, start + size), *rest)) is None])
 
     def _whole(self, key: Any) -> NDArray[np.float32] | None:
         """What the chunks hold, or None where a checksum is wrong or a chunk is missing."""
@@ -110,6 +177,30 @@ class Integrals:
                 raise
             return None
         return None if np.isnan(found[..., :1]).any() else found
+
+
+def plain_files(array: zarr.Array[Any]) -> ChunkFiles:
+    """Return the chunk files of a scratch array.
+
+    Parameters
+    ----------
+    array : zarr.Array
+        Made by `make_scratch`.
+
+    Returns
+    -------
+    ChunkFiles
+        Its chunks.
+
+    Raises
+    ------
+    ValueError
+        If it is compressed, or not on a local disk.
+    """
+    files = chunk_files(array)
+    if files is None:
+        raise ValueError(f"{array.store_path} is not scratch of this version; remove the run's .xelith/scratch folder")
+    return files
 
 
 def save_transmission(folder: Path, target: Path, n_theta: int) -> None:

@@ -1,5 +1,6 @@
 """The part of a scan that a run works on: rows, columns, binning and every n-th view."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..scans.packing import packed_until
 from ..scans.scan import Frames
 from .config import Region
 
@@ -25,12 +27,15 @@ class Selection:
         [first, last) detector columns; their number is a multiple of `bin`.
     bin : int
         Detector pixels averaged along rows and along columns.
+    packed : int
+        Frames that the file packs together, so that one of them is unpacked only with the others.
     """
 
     views: tuple[int, ...]
     rows: tuple[int, ...]
     columns: tuple[int, int]
     bin: int
+    packed: int = 1
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -82,11 +87,53 @@ class Selection:
         (stop - start, n_rows, n_cols) array of float32
             Mean counts of each bin.
         """
+        return self.binned(self.stored(frames, start, stop))
+
+    def stored(self, frames: Frames, start: int, stop: int) -> NDArray[Any]:
+        """Read selected projections as they are stored: cut, but not binned.
+
+        Parameters
+        ----------
+        frames : Frames
+            (n_theta, n_rows, n_cols) of the whole scan.
+        start, stop : int
+            Range of places in `views`.
+
+        Returns
+        -------
+        (stop - start, n_rows * bin, n_cols * bin) array
+            Counts, in the type of the file.
+        """
         views = self.views[start:stop]
-        step = views[1] - views[0] if len(views) > 1 else 1
-        if step == 1:
-            return self.cut(frames, slice(views[0], views[-1] + 1))
-        return np.concatenate([self.cut(frames, slice(view, view + 1)) for view in views])
+        if views[-1] - views[0] == len(views) - 1:
+            return self._whole(frames, slice(views[0], views[-1] + 1))
+        parts, place = [], start
+        while place < stop:
+            end = min(self.packed_until(frames, place + 1), stop)
+            together = np.array(self.views[place:end])
+            whole = self._whole(frames, slice(int(together[0]), int(together[-1]) + 1))
+            parts.append(whole[together - together[0]])
+            place = end
+        return np.concatenate(parts)
+
+    def packed_until(self, frames: Frames, stop: int) -> int:
+        """Return where a range of views may end so that no frame of it is unpacked twice.
+
+        Parameters
+        ----------
+        frames : Frames
+            (n_theta, n_rows, n_cols) of the whole scan.
+        stop : int
+            One past the last place that is wanted.
+
+        Returns
+        -------
+        int
+            One past the last place that the file packs together with the one before `stop`.
+        """
+        if self.packed == 1 or stop >= len(self.views):
+            return stop
+        return max(stop, bisect_left(self.views, packed_until(frames, self.views[stop - 1] + 1)))
 
     def cut(self, frames: Frames, which: slice) -> NDArray[np.float32]:
         """Read a range of frames, cut and binned; for flats and darks, which have no views.
@@ -103,10 +150,27 @@ class Selection:
         (n_frames, n_rows, n_cols) array of float32
             Mean counts of each bin.
         """
+        return self.binned(self._whole(frames, which))
+
+    def _whole(self, frames: Frames, which: slice) -> NDArray[Any]:
         columns = slice(*self.columns)
-        runs = _runs(self.rows, self.bin)
-        parts = [np.asarray(frames[which, rows, columns], np.float32) for rows in runs]
-        whole = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        parts = [frames[which, rows, columns] for rows in _runs(self.rows, self.bin)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+    def binned(self, stored: NDArray[Any]) -> NDArray[np.float32]:
+        """Average the pixels of each bin.
+
+        Parameters
+        ----------
+        stored : (n_frames, n_rows * bin, n_cols * bin) array
+            Counts, as `stored` gives them.
+
+        Returns
+        -------
+        (n_frames, n_rows, n_cols) array of float32
+            Mean counts of each bin.
+        """
+        whole = np.asarray(stored, np.float32)
         if self.bin == 1:
             return whole
         n, height, width = whole.shape

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Block, blocks
 from ..materials.phases import COLOURS, Phase
+from .chunk_files import chunk_files
 
 PLANE_CHUNK = 256
 SMALLEST_LEVEL = 96
@@ -217,7 +218,9 @@ def _names(value: Any) -> list[str]:
     return [str(name) for name in value] if isinstance(value, list) else []
 
 
-def write_slab(group_path: Path, layout: ImageLayout, slab: Block, values: NDArray[Any]) -> None:
+def write_slab(
+    group_path: Path, layout: ImageLayout, slab: Block, values: NDArray[Any], *, durable: bool = False
+) -> dict[str, str]:
     """Write one slab on every level of the pyramid.
 
     Parameters
@@ -230,6 +233,13 @@ def write_slab(group_path: Path, layout: ImageLayout, slab: Block, values: NDArr
         One of `layout.slabs`.
     values : (len(slab), ny, nx) array
         Voxels of the slab.
+    durable : bool
+        Whether uncompressed chunks are on the disk itself when this returns, each under its name only when whole.
+
+    Returns
+    -------
+    dict of str
+        CRC-32C in hexadecimal of the uncompressed chunks, by path inside the group; compressed ones have none yet.
 
     Raises
     ------
@@ -242,23 +252,28 @@ def write_slab(group_path: Path, layout: ImageLayout, slab: Block, values: NDArr
             f"{layout.slab} in {layout.shape}; write slab by slab"
         )
     group = zarr.open_group(group_path, mode="r+")
-    halve = _halve_mean if values.dtype.kind == "f" else _halve_vote
+    sums: dict[str, str] = {}
     for level in range(layout.levels):
         if level:
-            values = halve(values)
+            values = _halved(values)
         start = slab.start // 2**level
-        array = group[str(level)]
-        array[start : start + values.shape[0]] = values  # type: ignore[index]
+        array: Any = group[str(level)]
+        plain = chunk_files(array)
+        if plain is None:
+            array[start : start + values.shape[0]] = values
+        else:
+            found = plain.write((start, 0, 0), values, durable=durable)
+            sums |= {f"{level}/{name}": crc for name, crc in found.items()}
+    return sums
 
 
-def _halve_mean(values: NDArray[Any]) -> NDArray[Any]:
-    """Mean over cubes of 2 voxels; an odd last plane stands for itself."""
-    if any(n % 2 for n in values.shape):
-        values = np.pad(values, [(0, n % 2) for n in values.shape], mode="edge")
-    total = values[0::2] + values[1::2]
-    total = total[:, 0::2] + total[:, 1::2]
-    total = total[:, :, 0::2] + total[:, :, 1::2]
-    return total * np.asarray(0.125, values.dtype)  # 18 times as fast as a mean over three axes
+def _halved(values: NDArray[Any]) -> NDArray[Any]:
+    """Means of cubes of 2 voxels, or their most frequent label."""
+    if values.dtype.kind != "f":
+        return _halve_vote(values)
+    from .pyramid import halved  # numba: not before there are voxels
+
+    return halved(values)
 
 
 def _halve_vote(values: NDArray[Any]) -> NDArray[Any]:

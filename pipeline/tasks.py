@@ -28,13 +28,14 @@ from .chain import (
     reconstruct_slab,
     rows_of_slab,
 )
-from .checksums import chunk_sums
+from .checksums import save_slab
 from .fields import Fields
-from .scratch import Integrals
+from .frame_reader import FrameReader
+from .scratch import Integrals, plain_files
 from .selection import Selection
 from .steps import Step
 from .stopwatch import collecting, rounded
-from .store import ImageLayout, write_slab
+from .store import ImageLayout
 
 FRAME_COPIES, SLAB_COPIES = 7, 4
 """Room that a block of frames and a slab take on a GPU, in units of their own size."""
@@ -121,6 +122,8 @@ class ProjectionTask:
         Views in memory at a time; divides the block.
     device : {"auto", "cpu", "gpu"}
         Where the machine that runs the task is to work.
+    is_ahead : bool
+        Whether frames that are unpacked beside those of a block are kept for the next one.
     """
 
     projections: Frames
@@ -131,14 +134,24 @@ class ProjectionTask:
     sums: Path
     batch: int
     device: str = "cpu"
+    is_ahead: bool = False
 
     def __call__(self, block: Block) -> Facts:
         """Correct the block's views and write them; the answer counts what was repaired."""
+        return self.in_order()(block)
+
+    def in_order(self) -> Task:
+        """Return the same for blocks that follow one another, whose frames are then read once."""
+        reader = FrameReader(self.projections, self.selection, is_ahead=self.is_ahead)
+        return partial(self._block, reader=reader)
+
+    def _block(self, block: Block, reader: FrameReader) -> Facts:
+        """Correct one block with the frames that a reader gives."""
         started = time.perf_counter()
-        integrals = zarr.open_array(self.integrals, mode="r+")
+        integrals = plain_files(zarr.open_array(self.integrals, mode="r"))
         known: Fields = self.fields.load()
         margin, n_theta = halo_views(self.steps), len(self.selection.views)
-        reader = _Reader(self.projections, self.selection, block, margin)
+        digest, read_before = hashlib.sha256(), reader.seconds
         total = np.zeros(integrals.shape[1:], np.float32)
         repaired: dict[str, int] = {}
         seconds: dict[str, float] = {}
@@ -146,18 +159,19 @@ class ProjectionTask:
             start, stop = block.start + part.start, block.start + part.stop
             first, last = max(start - margin, 0), min(stop + margin, n_theta)
             frames = reader.read(first, last)
+            reader.add_to(digest, start, stop)
             with collecting() as spent:
                 done = self._corrected(frames, known, first_view=first, halo=(start - first, last - stop))
             clock = time.perf_counter()
-            integrals[start:stop] = done.integrals
+            integrals.write((start, 0, 0), done.integrals)
             spent["write"] = time.perf_counter() - clock
             seconds = {name: seconds.get(name, 0.0) + spent.get(name, 0.0) for name in {**seconds, **spent}}
             total += done.transmission_sum
             for key, value in done.repaired.items():
                 repaired[key] = repaired.get(key, 0) + int(value)
         zarr.open_array(self.sums, mode="r+")[block.index] = total
-        seconds |= {"read": reader.seconds, "block": time.perf_counter() - started}
-        return {"repaired": repaired, "sha256": reader.digest.hexdigest(), "seconds": rounded(seconds)}
+        seconds |= {"read": reader.seconds - read_before, "block": time.perf_counter() - started}
+        return {"repaired": repaired, "sha256": digest.hexdigest(), "seconds": rounded(seconds)}
 
     def _corrected(
         self, frames: NDArray[np.float32], known: Fields, *, first_view: int, halo: tuple[int, int]
@@ -173,35 +187,6 @@ class ProjectionTask:
 
         needs = FRAME_COPIES * frames.nbytes + sum(image.nbytes for image in images)
         return open_device(self.device).run(_work, frames, *images, needs=needs)
-
-
-class _Reader:
-    """Reads the frames of one block in order, each once, and hashes those that are the block's own."""
-
-    def __init__(self, projections: Frames, selection: Selection, block: Block, margin: int) -> None:
-        self._projections, self._selection, self._block = projections, selection, block
-        self._hold = 2 * margin
-        self._held: tuple[int, NDArray[np.float32]] | None = None
-        self.digest = hashlib.sha256()
-        self.seconds = 0.0
-
-    def read(self, first: int, last: int) -> NDArray[np.float32]:
-        """Frames [first, last), those read before taken from memory."""
-        old, start = None, first
-        if self._held is not None and first < self._held[0] + len(self._held[1]):
-            old = self._held[1][first - self._held[0] :]
-            start = first + len(old)
-        clock = time.perf_counter()
-        new = self._selection.read(self._projections, start, last) if start < last else None
-        self.seconds += time.perf_counter() - clock
-        parts = [part for part in (old, new) if part is not None]
-        frames = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        if new is not None:
-            own = slice(max(self._block.start - start, 0), max(self._block.stop - start, 0))
-            self.digest.update(np.ascontiguousarray(new[own]).data)
-        keep = min(self._hold, len(frames))
-        self._held = (last - keep, frames[len(frames) - keep :].copy())
-        return frames
 
 
 @dataclass(frozen=True)
@@ -253,8 +238,7 @@ class SlabTask:
         with collecting() as spent:
             volume = open_device(self.device).run(work, rows, needs=needs)
         made = time.perf_counter()
-        write_slab(self.image, self.layout, slab, volume)
-        sums = chunk_sums(self.image, self.layout, slab)
+        sums = save_slab(self.image, self.layout, slab, volume)
         done = time.perf_counter()
         seconds = spent | {"read": read - started, "write": done - made, "block": done - started}
         return {"crc32c": {self.name: sums}, "seconds": rounded(seconds)}
@@ -263,8 +247,7 @@ class SlabTask:
         """Line integrals that the slab needs, and what is to be done with them."""
         integrals = Integrals(self.integrals)
         if self.cone is None:
-            sinograms = np.ascontiguousarray(np.swapaxes(integrals[:, slab.slice], 0, 1))
-            return sinograms, partial(
+            return integrals.sinograms(slab.slice), partial(
                 reconstruct_slab,
                 theta=self.theta,
                 steps=self.steps,
@@ -274,7 +257,7 @@ class SlabTask:
             )
         n_rows = integrals.shape[1]
         first, last = rows_of_slab(self.cone, integrals.shape[1:], slab)
-        return integrals[:, first:last], partial(
+        return integrals.views(slice(first, last)), partial(
             reconstruct_cone_slab,
             theta=self.theta,
             steps=self.steps,

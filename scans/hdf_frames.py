@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ScanError
-from .frames import MAX_FRAME_BYTES, Key, believable_shape, window, window_shape
+from .frames import MAX_FRAME_BYTES, Key, Window, believable_shape, window, window_shape
 from .hdf_chunks import is_deflated, read_deflated
 from .hdf_links import HDF_FAULTS, open_hdf
 
@@ -39,6 +39,8 @@ class HdfFrames:
         Type of the dataset.
     indices : (n_frames,) array of int or None
         Which frames of the dataset these are, ascending; None is all.
+    packed : int
+        Frames in a chunk of the dataset.
     """
 
     path: Path
@@ -46,6 +48,7 @@ class HdfFrames:
     stored_shape: tuple[int, int, int]
     stored_dtype: np.dtype[Any]
     indices: NDArray[np.int64] | None = None
+    packed: int = 1
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -58,6 +61,12 @@ class HdfFrames:
         """Type of the values, in native byte order."""
         return self.stored_dtype.newbyteorder("=")
 
+    def packed_until(self, stop: int) -> int:
+        """Return where the chunk of the frame before `stop` ends."""  # numpydoc ignore=PR01,RT01
+        last = stop - 1 if self.indices is None else int(self.indices[stop - 1])
+        end = (last // self.packed + 1) * self.packed
+        return min(end, self.shape[0]) if self.indices is None else int(np.searchsorted(self.indices, end))
+
     def __getitem__(self, key: Key) -> NDArray[Any]:
         """Read a part of the stack, frames that follow one another in the file at once."""
         where = window(key, self.shape)
@@ -69,23 +78,28 @@ class HdfFrames:
             if data.shape != self.stored_shape:
                 change = f"changed from {self.stored_shape} to {data.shape}"
                 raise ScanError(f"{self.path}:{self.dataset} {change} since it was opened; open the scan again")
-            place, by_hand = 0, is_deflated(data)
-            for start, stop in self._runs(where[0]):
-                part = (slice(start, stop), *where[1:])
-                if by_hand:
-                    read_deflated(data, part, result[place : place + stop - start])
+            place, read = 0, read_deflated if is_deflated(data) else _read_plain
+            for chosen in self._runs(where[0]):
+                start, stop = int(chosen[0]), int(chosen[-1]) + 1
+                part, target = (slice(start, stop), *where[1:]), result[place : place + len(chosen)]
+                if stop - start == len(chosen):
+                    read(data, part, target)
                 else:
-                    data.read_direct(result, part, (slice(place, place + stop - start),))
-                place += stop - start
+                    whole = np.empty((stop - start, *target.shape[1:]), self.dtype)
+                    read(data, part, whole)
+                    target[...] = whole[chosen - start]
+                place += len(chosen)
         return result
 
-    def _runs(self, frames: slice) -> list[tuple[int, int]]:
-        """Return the ranges of stored frames that make up a slice of these."""
-        if self.indices is None:
-            return [(frames.start, frames.stop)]
-        chosen = self.indices[frames]
-        breaks = np.flatnonzero(np.diff(chosen) != 1) + 1
-        return [(int(part[0]), int(part[-1]) + 1) for part in np.split(chosen, breaks)]
+    def _runs(self, frames: slice) -> list[NDArray[np.int64]]:
+        """Return the stored frames that make up a slice of these, those together that lie together or in one chunk."""
+        chosen = np.arange(frames.start, frames.stop) if self.indices is None else self.indices[frames]
+        apart = (np.diff(chosen) != 1) & (np.diff(chosen // self.packed) != 0)
+        return np.split(chosen, np.flatnonzero(apart) + 1)
+
+
+def _read_plain(data: h5py.Dataset, where: Window, target: NDArray[np.generic]) -> None:
+    data.read_direct(target, where)
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,4 +208,5 @@ def hdf_frames(data: h5py.Dataset, *, indices: NDArray[np.int64] | None = None) 
         end = data.id.get_offset() + n_frames * n_rows * n_cols * data.dtype.itemsize
         if end > path.stat().st_size:
             raise ScanError(f"{path}:{name} ends at byte {end} of {path.stat().st_size}; copy the file again")
-    return HdfFrames(path, name, (n_frames, n_rows, n_cols), data.dtype, indices)
+    packed = data.chunks[0] if data.chunks else 1
+    return HdfFrames(path, name, (n_frames, n_rows, n_cols), data.dtype, indices, packed)

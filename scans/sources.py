@@ -10,10 +10,11 @@ import numpy as np
 
 from .contents import content_kind
 from .errors import ScanError
-from .frames import contiguous_frames, joined_frames, npy_frames
+from .frames import contiguous_frames, npy_frames
 from .hdf_frames import hdf_frames
 from .hdf_links import LinkedHdf
 from .hints import Source, nearest_name
+from .joined_frames import joined_frames
 from .scan import Frames
 from .sidecar import held_path
 from .tiff_frames import tiff_frames

@@ -155,6 +155,15 @@ class ZarrFrames:
         found: np.dtype[Any] = self._array.dtype.newbyteorder("=")
         return found
 
+    @property
+    def packed(self) -> int:
+        """Frames in a chunk of the array."""
+        return int(self._array.chunks[0])
+
+    def packed_until(self, stop: int) -> int:
+        """Return where the chunk of the frame before `stop` ends."""  # numpydoc ignore=PR01,RT01
+        return min(-(-stop // self.packed) * self.packed, self.shape[0])
+
     def __getitem__(self, key: Key) -> NDArray[Any]:
         """Read a part of the stack."""
         url = remote_url(self.path)

@@ -10,15 +10,14 @@ import pytest
 
 from xelith.scans import ArrayFrames, ScanError
 from xelith.scans.frames import (
-    JoinedFrames,
     RawFrames,
     believable_shape,
     contiguous_frames,
-    joined_frames,
     npy_frames,
     read_exactly,
     window,
 )
+from xelith.scans.joined_frames import JoinedFrames, joined_frames
 
 COUNTS = np.random.default_rng(1).integers(0, 60_000, (5, 6, 7)).astype(np.uint16)
 WINDOWS = [
