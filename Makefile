@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEMO_OUT ?= demo-run
+JOBS ?= 2
 ROOMS := arrays materials scans reconstruction simulation segmentation metrology pipeline
 SOURCES := __init__.py $(foreach room,$(ROOMS),$(wildcard $(room)/*.py))
 TYPED := $(foreach room,$(ROOMS),-p xelith.$(room))
@@ -24,7 +25,7 @@ demo: $(VENV)/ready-ml
 	$(BIN)/xelith demo --out $(DEMO_OUT)
 
 test: $(VENV)/ready-all lint types
-	$(BIN)/python -m pytest -m "not validate" --cov --cov-report=term:skip-covered --cov-fail-under=85
+	$(BIN)/python -m pytest -m "not validate" --numprocesses=$(JOBS) --dist=loadfile --cov --cov-report=term:skip-covered --cov-fail-under=85
 
 lint: $(VENV)/ready-all
 	$(BIN)/ruff check .
