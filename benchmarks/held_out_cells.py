@@ -73,6 +73,8 @@ class Condition:
         Sets of cells that are scanned so; only the standard scan has the cells without lithium twice.
     is_beyond : bool
         Whether it belongs to the table of scans that are unlike those of the training, or nearly so.
+    noise_seed : int
+        Another one is another scan of the same cell.
     """
 
     says: str
@@ -85,6 +87,7 @@ class Condition:
     is_cone: bool = False
     n_seeds: int = 1
     is_beyond: bool = False
+    noise_seed: int = 77
 
 
 CONDITIONS = {
@@ -225,7 +228,7 @@ def scan(name: str, seed: int, condition: Condition) -> Case:
     parallel = Acquisition(
         Detector(*shape, pixel_um=voxel_um, blur_px=condition.blur_px), beam, n_views=VIEWS, optics=draw.optics
     )
-    truth, rng = truth_of(cell, parallel, pose), np.random.default_rng([own, 77])
+    truth, rng = truth_of(cell, parallel, pose), np.random.default_rng([own, condition.noise_seed])
     through = _cone_volume if condition.is_cone else reconstructed
     volumes = {gas: through(cell, fill, parallel, draw, draw.poses[gas], truth, rng) for gas, fill in gases.items()}
     inside = np.isfinite(truth.thickness_um)
