@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..materials import Phase
-from ..materials.phases import NOT_LABELLED
 from .training_set import Example
 from .unet import Reference, features
 
@@ -103,19 +102,3 @@ def turned(
         if rng.random() < 0.5:
             inputs, labels = np.flip(inputs, axis + 1), np.flip(labels, axis)
     return np.ascontiguousarray(inputs), np.ascontiguousarray(labels)
-
-
-def label_counts(labels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Count the voxels of each phase.
-
-    Parameters
-    ----------
-    labels : array of uint8
-        Values of `Phase`, or 255.
-
-    Returns
-    -------
-    (n_phases,) array of int64
-        In the order of `Phase`; 255 is not counted.
-    """
-    return np.bincount(labels[labels != NOT_LABELLED].ravel(), minlength=len(Phase))[: len(Phase)]

@@ -6,7 +6,7 @@ from scipy.ndimage import binary_erosion
 
 from xelith.materials import Phase
 from xelith.segmentation import training_set
-from xelith.segmentation.training_batches import draw_batch, label_counts, turned
+from xelith.segmentation.training_batches import draw_batch, turned
 from xelith.segmentation.training_designs import KINDS, NO_LITHIUM, draw_cell
 from xelith.segmentation.training_set import make_example
 from xelith.simulation import build_cell
@@ -52,7 +52,6 @@ def test_cells_without_charge_hold_no_lithium_and_the_others_do(kind):
 def test_batches_are_cut_from_the_examples_and_keep_their_labels(example):
     inputs, labels = draw_batch([example, example], ["xenon"], np.random.default_rng(1), crop=32)
     assert inputs.shape == (2, 2, 32, 32, 32) and labels.shape == (2, 32, 32, 32)
-    assert label_counts(labels).sum() == (labels != 255).sum()
     dense = inputs[:, 1]
     # the electrolyte reads 1 in its own unit, and everything but the collector less
     assert np.median(dense[labels == Phase.ELECTROLYTE]) > 2 * np.median(dense[labels == Phase.CASING])
