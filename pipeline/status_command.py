@@ -19,15 +19,17 @@ STYLES = {"done": "green", "running": "cyan", "failed": "red", "stopped": "yello
 def status(
     folder: Annotated[Path, typer.Argument(help="Run folder, or folder of a batch.")] = Path("xelith-run"),
     verify: Annotated[
-        bool, typer.Option("--verify", help="Compare every chunk on disk with its checksum; the next run mends it.")
+        bool,
+        typer.Option("--verify", help="Compare every chunk on disk, and of a copy in a store; the next run mends it."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> None:
     """Say how every run is: state, progress, time left, errors. Exit status 1 if one failed or a chunk is corrupt."""
     from .integrity import verify_run
+    from .publishing import verify_copy
 
     runs = _runs(folder)
-    corrupt = {str(run.folder): verify_run(run.folder) for run in runs} if verify else {}
+    corrupt = {str(run.folder): [*verify_run(run.folder), *verify_copy(run.folder)] for run in runs} if verify else {}
     if as_json:
         counts = Counter(run.state for run in runs)
         found: dict[str, Any] = {"states": dict(counts), "runs": [run.as_dict() for run in runs]}
@@ -40,7 +42,7 @@ def status(
         Console().print(_table(runs, folder))
         for place, chunks in corrupt.items():
             for chunk in chunks:
-                typer.echo(f"corrupt: {place}/{chunk}")
+                typer.echo(f"corrupt: {chunk if '://' in chunk else f'{place}/{chunk}'}")
         if verify and not any(corrupt.values()):
             typer.echo("every chunk is as it was written")
     if any(run.state == "failed" for run in runs) or any(corrupt.values()):

@@ -125,19 +125,21 @@ def zarr_store(url: str) -> Any:
         return FsspecStore.from_url(url, read_only=True)
 
 
-def upload(pairs: Sequence[tuple[Path, str]]) -> None:
-    """Copy files to a store.
+def upload(pairs: Sequence[tuple[Path, str]], *, at_once: int = 8) -> None:
+    """Copy files to a store, each whole or not at all.
 
     Parameters
     ----------
     pairs : sequence of (Path, str)
         Each file and its address.
+    at_once : int
+        Files under way, and in memory, at a time.
     """
     if not pairs:
         return
     store = file_system(pairs[0][1])
     with speaking(pairs[0][1].rsplit("/", 1)[0]):
-        store.put([str(path) for path, _ in pairs], [url for _, url in pairs])
+        store.put([str(path) for path, _ in pairs], [url for _, url in pairs], batch_size=at_once)
 
 
 def remove(urls: Sequence[str]) -> None:
