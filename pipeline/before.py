@@ -13,7 +13,8 @@ from ..metrology.survey import Survey
 from .config import Config, ScanEntry
 from .phase_map import Labelled, Unlabelled
 from .store import open_level
-from .two_gas import RIM_PX, TwoGas
+from .two_gas import TwoGas
+from .two_gas_task import RIM_PX
 
 OWN = ("centre_px", "theta_file")
 """Hints that belong to one scan alone; the cell was mounted anew."""

@@ -87,7 +87,7 @@ class Distributed:
         finished : callable
             Called with a block and its facts once they are on disk, one call at a time.
         at_once : int
-            Workers to start where they are started here.
+            Workers to start where they are started on this machine, and blocks in work at a time there.
 
         Raises
         ------
@@ -110,7 +110,9 @@ class Distributed:
 
         def _top_up() -> list[Any]:
             """Keep two blocks to a worker under way; workers may come late."""
-            room = 2 * max(len(client.ncores()), 1) - len(sent)
+            n_workers = max(len(client.ncores()), 1)
+            is_tight = self._compute.scheduler == "local" and at_once < n_workers  # memory holds no more
+            room = (at_once if is_tight else 2 * n_workers) - len(sent)
             return [future for _ in range(room) if (future := _send()) is not None]
 
         done = as_completed(_top_up(), loop=client.loop)

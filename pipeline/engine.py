@@ -104,7 +104,7 @@ def line_integrals(job: Job, ledger: Ledger, source_mark: str) -> Integrals:
     _integrate(job, ledger, fingerprint(_read_mark(job, source_mark), job.blocks.views, job.blocks.batch))
     if facts := ledger.facts(f"{job.name}/centre"):
         path = _upright(job, ledger, Axis.from_facts(facts))
-    return Integrals(path, on_fault=lambda views: _take_back(job, ledger, views))
+    return Integrals(path)
 
 
 def _upright(job: Job, ledger: Ledger, axis: Axis) -> Path:
@@ -222,8 +222,18 @@ def _integrate(job: Job, ledger: Ledger, mark: str) -> None:
     ledger.record(stage, -1, mark, {"repaired": counts, "frames_sha256": frames})
 
 
-def _take_back(job: Job, ledger: Ledger, views: Sequence[int]) -> None:
-    """Let the blocks of some views be read again, because their line integrals were damaged on disk."""
+def take_back(job: Job, ledger: Ledger, views: Sequence[int]) -> None:
+    """Let the blocks of some views be read again, because their line integrals were damaged on disk.
+
+    Parameters
+    ----------
+    job : Job
+        The scan.
+    ledger : Ledger
+        Where the blocks are taken back.
+    views : sequence of int
+        A view of each damaged chunk.
+    """
     log.warning("scan %s: line integrals of the views from %s on were damaged on disk; redone", job.name, list(views))
     for index in sorted({view // job.blocks.views for view in views}):
         for stage in ("integrals", "upright"):
@@ -236,7 +246,7 @@ def _mended(job: Job, ledger: Ledger, mark: str, work: Callable[[], None]) -> No
         try:
             return work()
         except CorruptScratch as error:
-            _take_back(job, ledger, error.views)
+            take_back(job, ledger, error.views)
             _integrate(job, ledger, mark)
     return work()
 

@@ -12,7 +12,8 @@ from .before import Stage, on_same_rows
 from .gas_check import gas_fault, share_fault
 from .phase_map import Labelled
 from .store import open_level
-from .two_gas import RIM_PX, TwoGas
+from .two_gas import TwoGas
+from .two_gas_task import RIM_PX
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,9 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,22 +13,29 @@ import numpy as np
 import zarr
 
 from ..arrays import Block, blocks
+from ..arrays.blocks import thread_count
 from ..materials import MATERIALS, Gas, Phase
 from ..segmentation.contrast import expected_mu
 from ..segmentation.thresholds import Thresholds
 from ..segmentation.unet import SCANS, Reference, Weights, shipped_weights, weights_from_bytes
 from .beams import spectrum_of
+from .cluster import Workers
 from .config import Config
 from .job import Advance
 from .ledger import Ledger, fingerprint
-from .store import ImageLayout, create_image, open_level, write_slab
+from .planning import slabs_at_once
+from .store import ImageLayout, create_image, write_slab
+from .tasks import Facts
 
 if TYPE_CHECKING:
+    from ..segmentation.prediction import Predictor
     from .phase_map import Labelled
 
 log = logging.getLogger(__name__)
 
 STAGE = "network"
+PART_BYTES = 3 * 2**30
+"""Memory that one part takes, with PyTorch's libraries: labels, confidence and the tile in work."""
 
 
 def read_weights(config: Config, scans: list[str]) -> Weights:
@@ -50,13 +59,17 @@ def read_weights(config: Config, scans: list[str]) -> Weights:
         If there are none for them.
     """
     path = config.segmentation.weights
-    weights = shipped_weights(scans) if path is None else weights_from_bytes(path.read_bytes())
+    weights = _weights_at(path, scans)
     if set(weights.scans) != set(scans):
         raise ValueError(
             f"the weights in {path} are for {' and '.join(weights.scans)}, the run has {' and '.join(scans)}; give "
             "weights that were trained on these scans"
         )
     return weights
+
+
+def _weights_at(path: Path | None, scans: Sequence[str]) -> Weights:
+    return shipped_weights(scans) if path is None else weights_from_bytes(path.read_bytes())
 
 
 def weights_mark(config: Config) -> str:
@@ -120,8 +133,15 @@ def references_of(config: Config, thresholds: Thresholds, names: Mapping[str, st
 
 
 def network_labels(
-    config: Config, labelled: "Labelled", names: Mapping[str, str], ledger: Ledger, mark: str, advance: Advance
-) -> Any:
+    config: Config,
+    labelled: "Labelled",
+    names: Mapping[str, str],
+    ledger: Ledger,
+    mark: str,
+    *,
+    advance: Advance,
+    workers: Workers,
+) -> Path:
     """Let the network label a run's volumes, and keep its confidence beside the image.
 
     Parameters
@@ -138,18 +158,20 @@ def network_labels(
         What the labels depend on.
     advance : callable
         Told of every finished part.
+    workers : Workers
+        Who runs the parts.
 
     Returns
     -------
-    zarr.Array
-        (n_z, n_y, n_x) values of `Phase`, as the network says.
+    Path
+        Image of (n_z, n_y, n_x) values of `Phase`, as the network says.
 
     Raises
     ------
     ValueError
         If the weights do not fit, or µ is not in cm^-1.
     """
-    from ..segmentation.prediction import Predictor, check_units
+    from ..segmentation.prediction import check_units
 
     layout, volumes = labelled.layout, labelled.aligned.volumes
     weights = read_weights(config, list(volumes))
@@ -169,14 +191,25 @@ def network_labels(
         done = {part.index for part in _parts(layout) if ledger.done(STAGE, part.index, mark)}
     parts = _parts(layout)
     todo = [part for part in parts if part.index not in done]
+    finished = iter(range(len(parts) - len(todo) + 1, len(parts) + 1))
     advance("network", len(parts) - len(todo), len(parts))
-    predictor = Predictor(weights, references) if todo else None
-    for place, part in enumerate(todo, start=len(parts) - len(todo) + 1):
-        if predictor is not None:
-            _write(targets, layout, part, predictor.slab(volumes, part))
-        ledger.record(STAGE, part.index, mark)
-        advance("network", place, len(parts))
-    return open_level(next(iter(targets)))
+
+    def _record(part: Block, facts: Facts) -> None:
+        ledger.record(STAGE, part.index, mark, facts)
+        advance("network", next(finished), len(parts))
+
+    if todo:
+        at_once = slabs_at_once(config.compute, PART_BYTES, threaded=1)
+        threads = None if at_once == 1 else max(1, thread_count(config.compute.threads) // at_once)
+        path = config.segmentation.weights
+        task = NetworkTask(
+            volumes, path, weights_mark(config), tuple(references.items()), tuple(targets), layout, threads
+        )
+        try:
+            workers.run(task, todo, _record, at_once=at_once)
+        finally:
+            _predictor.cache_clear()
+    return next(iter(targets))
 
 
 def _begin(targets: Mapping[Path, Any], layout: ImageLayout, weights: Weights) -> None:
@@ -196,9 +229,56 @@ def _parts(layout: ImageLayout) -> list[Block]:
     return blocks(layout.shape[0], at_once * layout.slab)
 
 
-def _write(targets: Mapping[Path, Any], layout: ImageLayout, part: Block, found: tuple[Any, Any]) -> None:
-    for slab in layout.slabs:
-        if part.start <= slab.start < part.stop:
-            inner = slice(slab.start - part.start, slab.stop - part.start)
-            for path, values in zip(targets, found, strict=True):
-                write_slab(path, layout, slab, values[inner])
+@dataclass(frozen=True)
+class NetworkTask:
+    """Some slabs of volumes on one grid, to the network's labels and confidence in their own chunks.
+
+    Parameters
+    ----------
+    volumes : mapping
+        By gas, what is read when sliced.
+    weights : Path or None
+        File of the weights; None are those that ship.
+    mark : str
+        Hash of the weights: a process that works on several parts reads them once.
+    references : tuple of (str, Reference)
+        Levels by gas.
+    targets : tuple of Path
+        Images of labels and of confidence.
+    layout : ImageLayout
+        Of both.
+    threads : int or None
+        Threads to use in a process that works beside others; None leaves it to PyTorch.
+    """
+
+    volumes: Mapping[str, Any]
+    weights: Path | None
+    mark: str
+    references: tuple[tuple[str, Reference], ...]
+    targets: tuple[Path, ...]
+    layout: ImageLayout
+    threads: int | None = None
+
+    def __call__(self, part: Block) -> Facts:
+        """Label the part and write it."""
+        import torch
+
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+        predictor = _predictor(self.weights, self.mark, self.references)
+        found: tuple[Any, ...] = predictor.slab(self.volumes, part)
+        for slab in self.layout.slabs:
+            if part.start <= slab.start < part.stop:
+                inner = slice(slab.start - part.start, slab.stop - part.start)
+                for path, values in zip(self.targets, found, strict=True):
+                    write_slab(path, self.layout, slab, values[inner])
+        return {}
+
+
+@lru_cache(maxsize=1)
+def _predictor(weights: Path | None, mark: str, references: tuple[tuple[str, Reference], ...]) -> "Predictor":
+    """The network, made once in a process as long as weights and levels stay."""
+    from ..segmentation.prediction import Predictor
+
+    levels = dict(references)
+    return Predictor(_weights_at(weights, list(levels)), levels)

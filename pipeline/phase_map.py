@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import dask
 import numpy as np
 import zarr
 
@@ -16,15 +15,19 @@ from ..materials.gases import gas_name
 from ..segmentation.contrast import ExpectedMu, expected_mu
 from ..segmentation.layout import CellLayout
 from ..segmentation.preparation import prepare
-from ..segmentation.thresholds import HALO_VOXELS, Thresholds, apply
+from ..segmentation.thresholds import Thresholds
 from .alignment import Aligned, Moved, align
 from .beams import scans_by_gas, spectrum_of
-from .checksums import save_slab
+from .cluster import Workers
+from .compute import Compute
 from .config import Config
 from .job import Advance, Reconstructed
 from .ledger import Ledger, fingerprint
 from .network_labels import network_labels, weights_mark
+from .phase_task import PhasesTask
+from .planning import slabs_at_once
 from .store import ImageLayout, create_image, open_level, publish, register_label
+from .tasks import Facts
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +150,13 @@ def chosen_scans(config: Config) -> dict[str, str]:
 
 
 def label_phases(
-    config: Config, volumes: Mapping[str, Reconstructed], folder: Path, ledger: Ledger, advance: Advance
+    config: Config,
+    volumes: Mapping[str, Reconstructed],
+    folder: Path,
+    ledger: Ledger,
+    *,
+    advance: Advance,
+    workers: Workers,
 ) -> Labelled | Unlabelled:
     """Label the volumes of a run, slab by slab.
 
@@ -163,6 +172,8 @@ def label_phases(
         What is done.
     advance : callable
         Told of every finished slab.
+    workers : Workers
+        Who runs the slabs; registration and levels, which take the whole volume, are found here.
 
     Returns
     -------
@@ -212,8 +223,8 @@ def label_phases(
     if not (there and all(ledger.done("phases", b, mark) for b in (-1, *(slab.index for slab in layout.slabs)))):
         network = None
         if config.segmentation.method == "unet":
-            network = network_labels(config, labelled, scans, ledger, mark, advance)
-        _write_phases(labelled, image, ledger, mark, advance, network)
+            network = network_labels(config, labelled, scans, ledger, mark, advance=advance, workers=workers)
+        _write_phases(labelled, image, ledger, mark, advance, network=network, workers=workers, compute=config.compute)
     return labelled
 
 
@@ -282,7 +293,15 @@ def with_levels(thresholds: Thresholds, config: Config) -> Thresholds:
 
 
 def _write_phases(
-    labelled: Labelled, image: Path, ledger: Ledger, mark: str, advance: Advance, network: Any = None
+    labelled: Labelled,
+    image: Path,
+    ledger: Ledger,
+    mark: str,
+    advance: Advance,
+    *,
+    network: Path | None,
+    workers: Workers,
+    compute: Compute,
 ) -> None:
     """Write labels and shares of lithium; a network's labels take the place of the thresholds' where given."""
     layout = labelled.layout
@@ -295,22 +314,24 @@ def _write_phases(
             create_image(partial[path], layout, name=path.name, dtype=dtype, attributes={"quantity": path.name})
         ledger.record("phases", -2, mark, {"blocks": len(layout.slabs)})
     todo = [s for s in layout.slabs if fresh or not ledger.done("phases", s.index, mark)]
-    arrays = labelled.aligned.volumes
     total, finished = len(layout.slabs), iter(range(len(layout.slabs) - len(todo) + 1, len(layout.slabs) + 1))
     advance("phases", total - len(todo), total)
+    task = PhasesTask(
+        labelled.aligned.volumes,
+        labelled.thresholds,
+        network,
+        partial[labelled.labels],
+        partial[labelled.lithium],
+        layout,
+        (str(labelled.labels.relative_to(image.parent)), str(labelled.lithium.relative_to(image.parent))),
+    )
 
-    def work(slab: Block) -> None:
-        first, last = max(slab.start - HALO_VOXELS, 0), min(slab.stop + HALO_VOXELS, layout.shape[0])
-        slabs = {gas: np.asarray(array[first:last]) for gas, array in arrays.items()}
-        phases = None if network is None else np.asarray(network[first:last])
-        labels, lithium = apply(labelled.thresholds, slabs.get("argon"), slabs.get("xenon"), first, phases=phases)
-        inner = slice(slab.start - first, slab.stop - first)
-        values = {labelled.labels: labels[inner], labelled.lithium: lithium[inner]}
-        sums = {str(at.relative_to(image.parent)): save_slab(partial[at], layout, slab, values[at]) for at in targets}
-        ledger.record("phases", slab.index, mark, {"crc32c": sums})
+    def done(slab: Block, facts: Facts) -> None:
+        ledger.record("phases", slab.index, mark, facts)
         advance("phases", next(finished), total)
 
-    dask.compute(*[dask.delayed(work, pure=False)(slab) for slab in todo], scheduler="threads", num_workers=2)
+    if todo:
+        workers.run(task, todo, done, at_once=slabs_at_once(compute, task.slab_bytes, threaded=2))
     for path in () if is_mending else targets:
         publish(partial[path], path)
     register_label(image, labelled.labels.name)

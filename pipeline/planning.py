@@ -102,6 +102,29 @@ def plan_blocks(selection: Selection, compute: Compute, chain: tuple[Step, ...] 
     return Blocks(MOST_VIEWS, batch, slab, at_once, max(1, cores // at_once), is_ahead)
 
 
+def slabs_at_once(compute: Compute, slab_bytes: float, *, threaded: int) -> int:
+    """Return how many slabs of finished volumes are worked on at a time on this machine.
+
+    Parameters
+    ----------
+    compute : Compute
+        Memory, and who runs the blocks.
+    slab_bytes : float
+        Memory that one slab takes, in bytes.
+    threaded : int
+        How many threads of this process work on.
+
+    Returns
+    -------
+    int
+        With local workers as many as there are and the memory holds, else `threaded`.
+    """
+    if compute.scheduler != "local":
+        return threaded
+    most = compute.workers or thread_count(compute.threads)
+    return max(1, min(most, max(threaded, int(0.8 * compute.memory_gib * 2**30 / slab_bytes))))
+
+
 _FRAME_COPIES = 6
 _FRAME_FIELDS = 8
 

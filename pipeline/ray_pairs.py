@@ -86,11 +86,21 @@ class RayPair:
         return len(self.xenon.theta)
 
     @property
-    def rows_at_once(self) -> int:
-        """Rows whose sinograms and slices fit the budget."""
+    def _row_bytes(self) -> float:
+        """Memory that the sinograms and slices of one row take."""
         n_cols = self.layout.shape[2]
-        per_row = 4 * n_cols * (COPIES * self.n_views + 4 * n_cols)
-        return int(np.clip(self.budget_bytes / per_row, 1, self.layout.slab))
+        return 4.0 * n_cols * (COPIES * self.n_views + 4 * n_cols)
+
+    @property
+    def rows_at_once(self) -> int:
+        """Rows whose sinograms and slices fit the budget; slices are reconstructed in pairs, so bits depend on it."""
+        return int(np.clip(self.budget_bytes / self._row_bytes, 1, self.layout.slab))
+
+    @property
+    def slab_bytes(self) -> float:
+        """Memory that a slab takes: the rows in work, and its three volumes."""
+        n_cols = self.layout.shape[2]
+        return self.rows_at_once * self._row_bytes + 12.0 * self.layout.slab * n_cols**2
 
     @property
     def is_cut(self) -> bool:

@@ -262,7 +262,7 @@ def _work(run: Run, opened: list[Opened], marks: dict[str, str]) -> tuple[dict[s
         log.warning("recorded, but not corrected for: %s", ", ".join(unused))
     fresh = _before(run)
     volumes = {one.name: _volume(run, one, marks[one.name]) for one in opened}
-    labelled = label_phases(run.config, volumes, run.folder, run.ledger, run.advance)
+    labelled = label_phases(run.config, volumes, run.folder, run.ledger, advance=run.advance, workers=run.workers)
     shares = _decomposed(run, opened, marks, volumes, labelled)
     measured = measure(run.config, labelled, run.folder, shares=shares, before=fresh)
     sources = {one.name: _source(run, one, marks[one.name]) for one in opened}

@@ -1,7 +1,7 @@
 """What lies between the two passes: line integrals in chunks that suit the second, each with its checksum."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,17 @@ class CorruptScratch(OSError):
     ----------
     views : sequence of int
         First view of each chunk that is missing or damaged.
+    path : Path
+        The array that they are in.
     """
 
-    def __init__(self, views: Sequence[int]) -> None:
+    def __init__(self, views: Sequence[int], path: Path) -> None:
         super().__init__(views)
-        self.views = tuple(views)
+        self.views, self.path = tuple(views), path
+
+    def __reduce__(self) -> tuple[type["CorruptScratch"], tuple[tuple[int, ...], Path]]:
+        """Let workers elsewhere send it."""
+        return CorruptScratch, (self.views, self.path)
 
     def __str__(self) -> str:
         places = ", ".join(map(str, self.views))
@@ -64,14 +70,12 @@ class Integrals:
     ----------
     path : Path
         The array.
-    on_fault : callable, optional
-        Told of the views whose chunks are missing or damaged, before `CorruptScratch` is raised.
     """
 
-    def __init__(self, path: Path, on_fault: Callable[[Sequence[int]], None] | None = None) -> None:
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._array = zarr.open_array(path, mode="r")
         self._files = plain_files(self._array)
-        self._on_fault = on_fault
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -150,12 +154,7 @@ class Integrals:
             if chunk is None or np.isnan(place[..., :1]).any():
                 bad.append(view)
         if bad:
-            raise self._fault(sorted(set(bad)))
-
-    def _fault(self, views: list[int]) -> CorruptScratch:
-        if self._on_fault is not None:
-            self._on_fault(views)
-        return CorruptScratch(views)
+            raise CorruptScratch(sorted(set(bad)), self._path)
 
     def __getitem__(self, key: Any) -> NDArray[np.float32]:
         """Read a part."""
@@ -166,7 +165,8 @@ class Integrals:
         first, last, _ = views.indices(self.shape[0]) if isinstance(views, slice) else (views, views + 1, 1)
         size = self.chunks[0]
         starts = range(first // size * size, last, size)
-        raise self._fault([start for start in starts if self._whole((slice(start, start + size), *rest)) is None])
+        bad = [start for start in starts if self._whole((slice(start, start + size), *rest)) is None]
+        raise CorruptScratch(bad, self._path)
 
     def _whole(self, key: Any) -> NDArray[np.float32] | None:
         """What the chunks hold, or None where a checksum is wrong or a chunk is missing."""

@@ -10,36 +10,33 @@ Written beside the xenon image, on its grid, float32 and dimensionless: `xenon.o
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
-from numpy.typing import NDArray
 
-from ..arrays import Block, open_device
+from ..arrays import Block
+from ..arrays.blocks import thread_count
 from ..segmentation.block_sums import BlockSums
-from ..segmentation.bore import radial_profile
 from ..segmentation.fractions import Fractions, coarsened, split
 from .beams import scans_by_gas, source_spectrum
 from .config import Config
+from .engine import MOST_REPAIRS, take_back
 from .job import Advance, Job, Reconstructed
 from .ledger import Ledger, fingerprint
-from .pair_shares import shares_of_rows
 from .phase_map import Labelled, Unlabelled
-from .ray_pairs import COPIES, RayPair, cannot_pair, pair_of
+from .planning import slabs_at_once
+from .ray_pairs import RayPair, cannot_pair, pair_of
 from .ray_refinement import refined
-from .store import ImageLayout, create_image, open_level, publish, write_slab
+from .scratch import CorruptScratch
+from .store import ImageLayout, create_image, open_level, publish
+from .tasks import Facts
+from .two_gas_task import BLOCK_PX, PARTS, SharesTask
 
 log = logging.getLogger(__name__)
 
 STAGE = "two-gas"
-BLOCK_PX = 4
-PARTS = ("solid", "pore", "counts", "noise")
-VIEWS_AT_ONCE = 64
-RIM_PX = 3.0
-"""Columns this close to the wall of the bore, or to a gap along it, are left out of blocks: what is there blurs in."""
 
 
 @dataclass(frozen=True)
@@ -192,9 +189,8 @@ def decompose_scans(
         if done is not None:
             return done
         try:
-            pair = pair_of(config, {gas: jobs[name] for gas, name in scans.items()}, volumes, labelled, ledger)
-            return _written(
-                config, refined(pair, wanted=config.registration.method == "auto"), image, ledger, mark, advance
+            return _decomposed(
+                config, {gas: jobs[name] for gas, name in scans.items()}, volumes, labelled, ledger, mark, advance
             )
         except ValueError as error:
             reason = str(error)
@@ -203,6 +199,32 @@ def decompose_scans(
     if config.two_gas.decompose == "on":
         raise ValueError(f"two_gas.decompose is on, but {reason}")
     return reason or "the phases were not told apart"
+
+
+def _decomposed(
+    config: Config,
+    jobs: Mapping[str, tuple[Job, str]],
+    volumes: Mapping[str, Reconstructed],
+    labelled: Labelled,
+    ledger: Ledger,
+    mark: str,
+    advance: Advance,
+) -> TwoGas:
+    """Decompose a pair; line integrals that turn out to be damaged on disk are redone, and the rest goes on."""
+    job, block_std = jobs["xenon"][0], config.two_gas.block_std
+    for attempt in range(MOST_REPAIRS + 1):
+        try:
+            pair = refined(
+                pair_of(config, jobs, volumes, labelled, ledger), wanted=config.registration.method == "auto"
+            )
+            return _written(pair, job, block_std, ledger, mark, advance)
+        except CorruptScratch as error:
+            for one, _ in jobs.values():
+                if error.path.is_relative_to(one.scratch):
+                    take_back(one, ledger, error.views)
+            if attempt == MOST_REPAIRS:
+                raise
+    raise OSError("line integrals were damaged again and again; check the disk")
 
 
 def _mark(config: Config, scans: Mapping[str, str], volumes: Mapping[str, Reconstructed], labelled: Labelled) -> str:
@@ -224,9 +246,9 @@ def _spectrum_mark(config: Config, scan: str) -> list[float] | None:
     return None if spectrum is None else [*spectrum.energy_kev.tolist(), *spectrum.photons.tolist()]
 
 
-def _written(config: Config, pair: RayPair, image: Path, ledger: Ledger, mark: str, advance: Advance) -> TwoGas:
+def _written(pair: RayPair, job: Job, block_std: float, ledger: Ledger, mark: str, advance: Advance) -> TwoGas:
     """Do the slabs that are missing, and give them their final names."""
-    folder = image / "fractions"
+    folder = job.image / "fractions"
     zarr.open_group(folder, mode="a", zarr_format=3)
     names = ("electrolyte", "gas", "blocks")
     unfinished = {name: folder / f"{name}.partial" for name in names}
@@ -238,25 +260,32 @@ def _written(config: Config, pair: RayPair, image: Path, ledger: Ledger, mark: s
             about = {"quantity": f"share of {name}", "unit": "dimensionless", "method": "two-gas ray decomposition"}
             create_image(unfinished[name], layout, name=name, attributes=about)
         _create_blocks(unfinished["blocks"], layout, block_px)
-        ledger.record(STAGE, -2, mark)
-    blocks_group = zarr.open_group(unfinished["blocks"], mode="r+")
+        ledger.record(STAGE, -2, mark, {"blocks": len(layout.slabs)})
     total = len(layout.slabs)
-    for slab in layout.slabs:
-        advance("electrolyte and gas", slab.index, total)
-        if not fresh and ledger.done(STAGE, slab.index, mark):
-            continue
-        shares, noise, n_outside = _slab_shares(pair, slab)
-        write_slab(unfinished["electrolyte"], layout, slab, shares[0])
-        write_slab(unfinished["gas"], layout, slab, shares[1])
-        _add_blocks(blocks_group, pair, slab, shares, noise, block_px)
-        ledger.record(STAGE, slab.index, mark, {"outside": n_outside})
-    advance("electrolyte and gas", total, total)
+    todo = [slab for slab in layout.slabs if fresh or not ledger.done(STAGE, slab.index, mark)]
+    finished = iter(range(total - len(todo) + 1, total + 1))
+    advance("electrolyte and gas", total - len(todo), total)
+
+    def record(slab: Block, facts: Facts) -> None:
+        ledger.record(STAGE, slab.index, mark, facts)
+        advance("electrolyte and gas", next(finished), total)
+
+    at_once = slabs_at_once(job.compute, pair.slab_bytes, threaded=1)
+    threads = pair.threads if job.compute.scheduler == "threads" else job.compute.threads
+    if at_once > 1:
+        threads = max(1, thread_count(job.compute.threads) // at_once)
+    scratch = job.folder / ".xelith" / "scratch" / "two-gas"
+    targets = (unfinished["electrolyte"], unfinished["gas"], unfinished["blocks"])
+    task = SharesTask.of(pair, targets, block_px, scratch=scratch, threads=threads)
+    if todo:
+        job.workers.run(task, todo, record, at_once=at_once)
+    blocks_group = zarr.open_group(unfinished["blocks"], mode="r+")
     outside = sum(int(ledger.facts(STAGE, slab.index)["outside"]) for slab in layout.slabs)
     rays = max(pair.n_views * sum(pair.is_open(np.arange(layout.shape[0]))) * layout.shape[2], 1)
     facts = {
         "voxel_um": layout.voxel_um,
         "block_px": block_px,
-        "block_std": config.two_gas.block_std,
+        "block_std": block_std,
         "outside_share": float(outside / rays),
         "biased": pair.is_cut,
     }
@@ -264,7 +293,7 @@ def _written(config: Config, pair: RayPair, image: Path, ledger: Ledger, mark: s
     for name in names:
         publish(unfinished[name], folder / name)
     ledger.record(STAGE, -1, mark)
-    found = open_two_gas(image)
+    found = open_two_gas(job.image)
     if found is None:
         raise OSError(f"{folder} lacks what was just written; check the disk")
     return found
@@ -279,55 +308,3 @@ def _create_blocks(path: Path, layout: ImageLayout, block_px: int) -> None:
     chunks = (min(layout.slab // block_px, shape[0]), *shape[1:])
     for name in PARTS:
         group.create_array(name, shape=shape, chunks=chunks, dtype="f4", fill_value=0, dimension_names=("z", "y", "x"))
-
-
-def _add_blocks(
-    group: zarr.Group,
-    pair: RayPair,
-    slab: Block,
-    shares: tuple[NDArray[np.float32], NDArray[np.float32]],
-    noise: NDArray[np.float32],
-    block_px: int,
-) -> None:
-    """Sum up the voxels of a slab that lie inside the electrolyte."""
-    n_y, n_x = shares[0].shape[1:]
-    rows = np.arange(slab.start, slab.stop)
-    deep = pair.is_electrolyte(rows)
-    reach_px = _reach_px(shares[0][deep], pair) if deep.any() else 0.0
-    counted = deep[:, None, None] & (pair.bore.distance(n_y, n_x) <= reach_px - RIM_PX)
-    sums = BlockSums.of(*shares, counted, block_px=block_px, noise=noise)
-    place = slice(slab.start // block_px, slab.start // block_px + sums.counts.shape[0])
-    for name in PARTS:
-        group[name][place] = getattr(sums, name).astype(np.float32)  # type: ignore[index]
-
-
-def _reach_px(solid: NDArray[np.float32], pair: RayPair) -> float:
-    """Radius of the pellet: that of the bore, or less where a gap lies between them or the view ends."""
-    bore, (n_y, n_x) = pair.bore, solid.shape[1:]
-    off = float(np.hypot(bore.y - (n_y - 1) / 2, bore.x - (n_x - 1) / 2))
-    view_px = min(pair.xenon.centre_px, n_x - 1 - pair.xenon.centre_px) - off
-    profile = radial_profile(solid.mean(axis=0), bore)[: int(min(bore.radius_px, view_px))]
-    core = float(np.median(profile[: max(len(profile) // 2, 1)]))
-    fallen = np.flatnonzero(profile < 0.5 * core)
-    fallen = fallen[fallen >= len(profile) // 2]
-    return float(fallen[0]) if fallen.size else min(bore.radius_px, view_px)
-
-
-def _slab_shares(
-    pair: RayPair, slab: Block
-) -> tuple[tuple[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32], int]:
-    """Shares of electrolyte and gas in a slab, lithium's noise, and the number of rays beyond the tables."""
-    shape = (len(slab), *pair.layout.shape[1:])
-    volumes = tuple(np.full(shape, np.nan, np.float32) for _ in range(3))
-    rows = np.arange(slab.start, slab.stop)
-    places = np.flatnonzero(pair.is_open(rows))  # the collector lies at one end, so that they follow one another
-    n_outside = 0
-    for first in range(0, len(places), pair.rows_at_once):
-        part = slice(places[first], places[min(first + pair.rows_at_once, len(places)) - 1] + 1)
-        argon, xenon = pair.sinograms(slab.start + part.start, slab.start + part.stop)
-        needs = COPIES * (argon.nbytes + xenon.nbytes)
-        found, n = open_device(pair.device).run(partial(shares_of_rows, pair), argon, xenon, needs=needs)
-        n_outside += n
-        for volume, share in zip(volumes, found, strict=True):
-            volume[part] = share
-    return (volumes[0], volumes[1]), volumes[2], n_outside

@@ -75,6 +75,22 @@ def test_the_network_names_the_phases_of_a_run(folder):
     assert confidence[10:26, 20:44, 20:44].mean() > 0.6
 
 
+def labels_of(run):
+    image = run / "xenon.ome.zarr"
+    return [zarr.open_array(image / name / "phases" / "0", mode="r")[:] for name in ("labels", "confidence")]
+
+
+@pytest.mark.validate
+def test_workers_label_by_the_network_to_the_same_bits(folder):
+    path = write_config(folder, method="unet")
+    run_config(path, folder / "here", advance=quiet)
+    config = yaml.safe_load(path.read_text()) | {"compute": {"scheduler": "local", "workers": 2, "memory_gib": 8}}
+    (folder / "local.yaml").write_text(yaml.safe_dump(config), encoding="utf8")
+    run_config(folder / "local.yaml", folder / "there", advance=quiet)
+    for here, there in zip(labels_of(folder / "here"), labels_of(folder / "there"), strict=True):
+        np.testing.assert_array_equal(here, there)
+
+
 def test_what_the_network_lacks_is_said_before_the_run(folder, monkeypatch):
     path = write_config(folder, method="unet", weights="missing.safetensors")
     with pytest.raises(ValueError, match="is no file; give one that `xelith train` wrote"):

@@ -3,13 +3,17 @@
 import json
 import logging
 
+import cloudpickle
 import h5py
 import numpy as np
+import psutil
 import pytest
 import yaml
+import zarr
 
 from xelith.materials import MATERIALS, Gas, monochromatic, tube
-from xelith.pipeline import two_gas
+from xelith.pipeline import two_gas_task
+from xelith.pipeline.cluster import Threads
 from xelith.pipeline.known_steps import hardening_map
 from xelith.pipeline.loading import load_config
 from xelith.pipeline.run import run_config
@@ -163,30 +167,89 @@ def test_a_view_of_89_percent_of_the_cell(tmp_path):
     assert found["gas"] == pytest.approx(0.0, abs=0.03)
 
 
-def test_an_interrupted_decomposition_goes_on(tmp_path, monkeypatch):
-    write_pair(tmp_path, monochromatic(25.0), (0.1, 0.05))
-    monkeypatch.setattr("xelith.pipeline.planning.SLAB_HEIGHTS", (8,))
-    path = write_config(tmp_path, source={"energy_kev": 25})
-    run_config(path, tmp_path / "whole", advance=quiet)
-    work, calls = two_gas._slab_shares, []
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A pair in slabs of 8 rows, run on threads, and how many bytes each kind of task takes."""
+    folder, sizes = tmp_path_factory.mktemp("pair"), {}
 
-    def stop_at_the_third(*args):
+    class Weighing(Threads):
+        def run(self, task, todo, finished, *, at_once):
+            sizes[type(task).__name__] = len(cloudpickle.dumps(task))
+            super().run(task, todo, finished, at_once=at_once)
+
+    write_pair(folder, monochromatic(25.0), (0.1, 0.05))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("xelith.pipeline.planning.SLAB_HEIGHTS", (8,))
+        patched.setattr("xelith.pipeline.cluster.Threads", Weighing)
+        run_config(write_config(folder, source={"energy_kev": 25}), folder / "whole", advance=quiet)
+    (folder / "sizes.json").write_text(json.dumps(sizes))
+    return folder
+
+
+def arrays(run):
+    """Everything that the slabs of phases and of two gases wrote."""
+    image = run / "xenon.ome.zarr"
+    paths = ("labels/phases/0", "fractions/lithium/0", "fractions/electrolyte/0", "fractions/gas/0")
+    blocks = [f"fractions/blocks/{name}" for name in ("solid", "pore", "counts", "noise")]
+    return {path: zarr.open_array(image / path, mode="r")[:] for path in (*paths, *blocks)}
+
+
+def test_an_interrupted_decomposition_goes_on(whole, tmp_path, monkeypatch):
+    monkeypatch.setattr("xelith.pipeline.planning.SLAB_HEIGHTS", (8,))
+    work, calls = two_gas_task.slab_shares, []
+
+    def stop_at_the_third(pair, slab):
         calls.append(1)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return work(*args)
+        return work(pair, slab)
 
-    monkeypatch.setattr(two_gas, "_slab_shares", stop_at_the_third)
+    monkeypatch.setattr(two_gas_task, "slab_shares", stop_at_the_third)
+    path = whole / "run.yaml"
     with pytest.raises(KeyboardInterrupt):
         run_config(path, tmp_path / "cut", advance=quiet)
     assert open_two_gas(tmp_path / "cut" / "xenon.ome.zarr") is None
     run_config(path, tmp_path / "cut", advance=quiet)
     assert len(calls) == 3 + 5  # seven slabs, two of which were done
-    whole, cut = (open_two_gas(tmp_path / name / "xenon.ome.zarr") for name in ("whole", "cut"))
-    np.testing.assert_array_equal(cut.gas[:], whole.gas[:])
-    np.testing.assert_array_equal(cut.sums.noise, whole.sums.noise)
-    relative = split(cut.sums, before=whole.sums)
+    expected = arrays(whole / "whole")
+    for name, values in arrays(tmp_path / "cut").items():
+        np.testing.assert_array_equal(values, expected[name], err_msg=name)
+    parts = [open_two_gas(folder / "xenon.ome.zarr") for folder in (whole / "whole", tmp_path / "cut")]
+    relative = split(parts[1].sums, before=parts[0].sums)
     assert abs(np.nansum(relative.lithium)) < 1e-9
+
+
+def test_workers_label_and_decompose_the_same_bits_also_when_one_is_killed(whole, tmp_path, monkeypatch):
+    monkeypatch.setattr("xelith.pipeline.planning.SLAB_HEIGHTS", (8,))
+    config = yaml.safe_load((whole / "run.yaml").read_text()) | {"compute": {"scheduler": "local", "workers": 2}}
+    (whole / "local.yaml").write_text(yaml.safe_dump(config), encoding="utf8")
+    killed = []
+
+    def kill_in_the_middle(stage, done, total):
+        if not killed and stage == "phases" and done == 2:
+            children = psutil.Process().children(recursive=True)
+            workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+            killed.append(workers[0].pid)
+            workers[0].kill()
+
+    def elsewhere(*arguments):
+        raise AssertionError("the work was done in this process")
+
+    monkeypatch.setattr(
+        "xelith.pipeline.phase_task.apply", elsewhere
+    )  # workers are started afresh and see the true one
+    monkeypatch.setattr(two_gas_task, "slab_shares", elsewhere)
+    run_config(whole / "local.yaml", tmp_path / "local", advance=kill_in_the_middle)
+    assert killed
+    expected = arrays(whole / "whole")
+    for name, values in arrays(tmp_path / "local").items():
+        np.testing.assert_array_equal(values, expected[name], err_msg=name)
+
+
+def test_what_goes_to_the_workers_is_small(whole):
+    sizes = json.loads((whole / "sizes.json").read_text())
+    assert set(sizes) == {"ProjectionTask", "SlabTask", "PhasesTask", "SharesTask"}
+    assert max(sizes.values()) < 50_000, sizes  # a volume of this test has 2 MB, and the tables of the pair 1 MB
 
 
 def test_why_nothing_was_decomposed_is_said(tmp_path):
