@@ -271,7 +271,7 @@ class NetworkTask:
             if part.start <= slab.start < part.stop:
                 inner = slice(slab.start - part.start, slab.stop - part.start)
                 for path, values in zip(self.targets, found, strict=True):
-                    write_slab(path, self.layout, slab, values[inner])
+                    write_slab(path, self.layout, slab, values[inner], durable=True)
         return {}
 
 

@@ -84,8 +84,8 @@ class SharesTask:
         model = replace(tables, **{name: np.array(getattr(tables, name)) for name in self.model.arrays})
         pair = replace(self.pair, model=model, threads=thread_count(self.threads))
         shares, noise, n_outside = slab_shares(pair, slab)
-        write_slab(self.electrolyte, pair.layout, slab, shares[0])
-        write_slab(self.gas, pair.layout, slab, shares[1])
+        write_slab(self.electrolyte, pair.layout, slab, shares[0], durable=True)
+        write_slab(self.gas, pair.layout, slab, shares[1], durable=True)
         _add_blocks(zarr.open_group(self.blocks, mode="r+"), pair, slab, shares, noise, self.block_px)
         return {"outside": n_outside}
 
