@@ -1,5 +1,6 @@
 """What happens at night, on real processes: killed, stopped, disk full, files gone. Nothing is lost."""
 
+import json
 import os
 import random
 import shutil
@@ -7,27 +8,35 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 
+from xelith.pipeline.ledger import read_lines
 from xelith.pipeline.status import run_status
 from xelith.pipeline.store import open_level
 
 COMPUTE = {"memory_gib": 0.25, "threads": 2}
 
 
-def start(config, out, **extra) -> subprocess.Popen[str]:
+def start(config, out, **environment) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "xelith.pipeline", "run", str(config), "--out", str(out), "--quiet"]
     return subprocess.Popen(
-        command, cwd=config.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        cwd=config.parent,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
 
 
-def finish(config, out) -> tuple[int, str]:
-    process = start(config, out)
+def finish(config, out, **environment) -> tuple[int, str]:
+    process = start(config, out, **environment)
     _, complaint = process.communicate(timeout=240)
     return process.returncode, complaint
 
@@ -141,6 +150,66 @@ def test_a_killed_worker_is_replaced(long_run, tmp_path):
     process.communicate(timeout=240)
     assert process.returncode == 0
     same(tmp_path / "out", whole)
+
+
+class Clock:
+    """The wall clock of processes that are started with `environment`."""
+
+    def __init__(self, folder: Path) -> None:
+        library, self.file = folder / "shifted_clock.so", folder / "shift"
+        source = Path(__file__).with_name("shifted_clock.c")
+        subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, source], check=True, timeout=60)
+        self.jump(0)
+        self.environment = {"LD_PRELOAD": str(library), "SHIFTED_CLOCK": str(self.file)}
+
+    def jump(self, seconds: int) -> None:
+        """Set the clock so far ahead of the true time; a running process sees it at once."""
+        with self.file.open("r+b" if self.file.exists() else "wb") as file:
+            file.write(seconds.to_bytes(8, sys.byteorder, signed=True))
+
+    def told(self) -> datetime:
+        """What a process reads."""
+        ask = [sys.executable, "-c", "from datetime import *; print(datetime.now(timezone.utc).isoformat())"]
+        answer = subprocess.run(ask, env=os.environ | self.environment, capture_output=True, text=True, check=True)
+        return datetime.fromisoformat(answer.stdout.strip())
+
+
+@pytest.fixture
+def clock(tmp_path, requirement):
+    """A clock that can jump."""
+    if shutil.which("gcc") is None:
+        requirement("compiler", "no gcc: no clock that jumps")
+    return Clock(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "jump_s", [-86_400, pytest.param(31_557_600, marks=pytest.mark.validate)], ids=["back a day", "on a year"]
+)
+def test_a_clock_that_jumps_in_the_middle(long_run, tmp_path, clock, jump_s):
+    _, config, whole = long_run
+    out, before = tmp_path / "out", time.monotonic()
+    process = start(config, out, **clock.environment)
+    assert arrived(out, 0.2, process)
+    clock.jump(jump_s)
+    assert abs((clock.told() - datetime.now(UTC)).total_seconds() - jump_s) < 60
+    assert arrived(out, 0.5, process)
+    status = run_status(out)
+    assert status.state == "running"
+    assert abs((datetime.fromisoformat(status.changed) - datetime.fromisoformat(status.started)).days) >= 1
+    assert 0 <= status.remaining_s < 600  # of a run that takes seconds, or a minute where others work too
+    os.kill(process.pid, signal.SIGSTOP)
+    code, complaint = finish(config, out, **clock.environment)  # a lock is not old for being a year old
+    assert code == 2 and f"in use by process {process.pid}" in complaint
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert run_status(out).state == "interrupted"
+    clock.jump(-jump_s)
+    assert finish(config, out, **clock.environment) == (0, "")
+    same(out, whole)
+    lines = list(read_lines(out / ".xelith" / "ledger.jsonl"))
+    assert all(0 <= line["elapsed"] < time.monotonic() - before for line in lines)
+    assert run_status(out).remaining_s == 0
+    assert 0 < json.loads((out / "results.json").read_text())["provenance"]["seconds"] < time.monotonic() - before
 
 
 @pytest.fixture
