@@ -111,6 +111,8 @@ class Case:
 
     Parameters
     ----------
+    name : str
+        A key of `designs`.
     volumes : dict of str to (n_z, n_y, n_x) array of float32
         µ in cm^-1 of each gas.
     truth : Truth
@@ -127,6 +129,7 @@ class Case:
         Edge of a voxel, in µm.
     """
 
+    name: str
     volumes: dict[str, NDArray[np.float32]]
     truth: Truth
     known: NDArray[np.bool_]
@@ -180,6 +183,7 @@ def designs() -> dict[str, tuple[CellDesign, Charge]]:
 
 CHARGED = tuple(name for name, (_, charge) in designs().items() if charge.areal_capacity_mah_per_cm2)
 CONTROLS = tuple(name for name in designs() if name not in CHARGED)
+FILMS = ("process 3", "process 3, thin")
 
 
 def cells_of(condition: str) -> tuple[str, ...]:
@@ -233,7 +237,9 @@ def scan(name: str, seed: int, condition: Condition) -> Case:
     volumes = {gas: through(cell, fill, parallel, draw, draw.poses[gas], truth, rng) for gas, fill in gases.items()}
     inside = np.isfinite(truth.thickness_um)
     known = inside[None] & (truth.labels != Phase.OUTSIDE) & (truth.labels != Phase.CASING)
-    return Case(volumes, truth, known, majority(truth), _expected(design, gases, beam), _layout(name, design), voxel_um)
+    return Case(
+        name, volumes, truth, known, majority(truth), _expected(design, gases, beam), _layout(name, design), voxel_um
+    )
 
 
 def _cone_volume(

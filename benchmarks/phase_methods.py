@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.held_out_cells import Case
+from benchmarks.held_out_cells import CONTROLS, FILMS, Case
 from xelith.materials import Phase
 from xelith.metrology.survey import survey_labels
 from xelith.segmentation.evaluation import iou_table
@@ -114,10 +114,13 @@ def score(case: Case, found: Found) -> dict[str, object]:
     row["lithium_um"] = _lithium_um(case, found.labels)
     row["lithium_true_um"] = _lithium_um(case, exact)
     row["right"] = float((found.labels == exact)[case.known].mean())
-    row["straight"] = _measured(case, found.labels, None)
     if found.run is not None:
         row["run_lithium_um"] = _lithium_um(case, found.run)
+    if case.name in (*FILMS, *CONTROLS):
+        row["straight"] = _measured(case, found.labels, None)
+    if found.run is not None and case.name in (*FILMS, *CONTROLS):
         row["run"] = _measured(case, found.run, None)
+    if found.run is not None and case.name in FILMS:
         row["shares"] = _measured(case, found.run, found.lithium)
     if found.confidence is not None:
         row["confidence"] = float(found.confidence[case.known].mean())

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.held_out_cells import CHARGED, CONDITIONS, CONTROLS, cells_of
+from benchmarks.held_out_cells import CHARGED, CONDITIONS, CONTROLS, FILMS, cells_of
 from xelith.materials import Phase
 
 SCORED = (Phase.VOID, Phase.LITHIUM, Phase.CARBON, Phase.ELECTROLYTE)
@@ -21,7 +21,6 @@ ORDER = (
     "best global thresholds, xenon",
 )
 SHORT = ("network, two gases", "physics, two gases", "network, xenon", "physics, xenon")
-FILMS = ("process 3", "process 3, thin")
 
 Row = dict[str, Any]
 

@@ -9,21 +9,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Array, Block, blocks, to_host
+from .decisions import decide
+from .network_passes import folded, logits_within
 from .training import has_bfloat16
-from .unet import STRIDE, Reference, Weights, features, network_of, shipped_weights
+from .unet import (
+    DENSE_RANGE,
+    FEATURES_PER_SCAN,
+    LIGHT_RANGE,
+    STRIDE,
+    Reference,
+    Weights,
+    network_of,
+    shipped_weights,
+)
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 HALO = 16
-"""Voxels around a tile that are looked at and not kept; a multiple of `STRIDE`."""
+"""Voxels around a tile that are looked at and not kept; a multiple of `STRIDE`. Of a trained network's labels 2 in
+100 000 change where a volume is cut, and those beside the cut."""
 
-TILE_VOXELS = 4_000_000
+TILE_VOXELS = 9_000_000
 """Most voxels, halo included, that go through the network at once; about 0.7 GiB of activations."""
 
-TILE_EDGE = 192
-SLAB_ROWS = 64
-RESULT_VOXELS = 100_000_000
+TILE_EDGE = 208
+SLAB_ROWS = 128
+RESULT_BYTES = 400_000_000
+"""Most that labels and confidence of a slab may fill, 3 bytes a voxel."""
+
+BAND_BYTES = 300_000_000
+"""Most that µ of a band of a slab may fill while its tiles are labelled, 2 bytes a voxel and scan."""
+
+READ_VOXELS = 16_000_000
+"""Most voxels of a scan that are read at once."""
+
+RELATIVE_RANGE = (-1e4, 1e4)
+"""µ over the light level beyond which nothing in a cell reads, well within float16."""
+
 PROBES = 8
 """Slices that are read to see whether µ is in cm^-1."""
 
@@ -84,7 +108,9 @@ class Predictor:
         self.references = [references[scan] for scan in weights.scans]
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.half_precision = half_precision and has_bfloat16()
-        self.network: nn.Module = network_of(weights).to(self.device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        dtype = torch.bfloat16 if self.half_precision else torch.float32
+        network = folded(network_of(weights)).to(self.device, dtype)
+        self.network: nn.Module = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
     def tile(self, volumes: list[NDArray[np.float32]]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Label one tile of any size.
@@ -101,23 +127,36 @@ class Predictor:
         confidence : (n_z, n_y, n_x) array of float32
             Their probability.
         """
+        relative = [_relative(mu, level) for mu, level in zip(volumes, self.references, strict=True)]
+        return self._labelled(relative, [(0, n) for n in volumes[0].shape])
+
+    def _labelled(
+        self, relative: list[NDArray[np.float16]], kept: list[tuple[int, int]]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Label the voxels of a tile that are kept, from µ over the light level of each scan."""
         import torch
 
-        shape = volumes[0].shape
-        padding = [(0, -n % STRIDE) for n in shape]
-        seen = torch.from_numpy(np.pad(features(volumes, self.references), [(0, 0), *padding], mode="edge"))
-        seen = seen[None].to(self.device, memory_format=torch.channels_last_3d)
         with torch.inference_mode():
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half_precision):
-                logits = self.network(seen)[0]
-            logits = logits[:, : shape[0], : shape[1], : shape[2]].float()
-            best, labels = logits.max(dim=0)
-            scaled = logits.sub_(best).mul_(1 / self.temperature)
-            confidence = scaled.exp_().sum(dim=0).reciprocal_()
-        return labels.to(torch.uint8).cpu().numpy(), confidence.cpu().numpy()
+            seen = self._features(relative)
+            return decide(logits_within(self.network, seen, kept), self.temperature)
 
-    def slab(self, volumes: Mapping[str, Array], rows: Block) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Label some rows of a volume; a halo around them is read too.
+    def _features(self, relative: list[NDArray[np.float16]]) -> "torch.Tensor":
+        """Return what the network sees, as `features` makes it, channels innermost, edges padded to the stride."""
+        import torch
+
+        dtype = torch.bfloat16 if self.half_precision else torch.float32
+        padding = [(0, -n % STRIDE) for n in relative[0].shape]
+        shape = [n + more for n, (_, more) in zip(relative[0].shape, padding, strict=True)]
+        seen = torch.empty((*shape, FEATURES_PER_SCAN * len(relative)), dtype=dtype, device=self.device)
+        for index, (mu, level) in enumerate(zip(relative, self.references, strict=True)):
+            values = torch.from_numpy(np.pad(mu, padding, mode="edge")).to(self.device).float()
+            seen[..., FEATURES_PER_SCAN * index] = values.clamp(*LIGHT_RANGE)
+            values *= level.light_per_cm / level.electrolyte_per_cm
+            seen[..., FEATURES_PER_SCAN * index + 1] = values.clamp_(*DENSE_RANGE)
+        return seen.movedim(-1, 0)[None]
+
+    def slab(self, volumes: Mapping[str, Array], rows: Block) -> tuple[NDArray[np.uint8], NDArray[np.float16]]:
+        """Label some rows of a volume; a halo around them is read too, once for each band of lines.
 
         Parameters
         ----------
@@ -130,25 +169,52 @@ class Predictor:
         -------
         labels : (len(rows), n_y, n_x) array of uint8
             Values of `Phase`.
-        confidence : (len(rows), n_y, n_x) array of float32
+        confidence : (len(rows), n_y, n_x) array of float16
             Their probability.
         """
         n_z, n_y, n_x = volumes[self.scans[0]].shape
         labels = np.empty((len(rows), n_y, n_x), dtype=np.uint8)
-        confidence = np.empty(labels.shape, dtype=np.float32)
+        confidence = np.empty(labels.shape, dtype=np.float16)
         first, last = _wider(rows, n_z)
         edge = _tile_edge(last - first)
-        for y in blocks(n_y, edge):
-            y0, y1 = _wider(y, n_y)
-            for x in blocks(n_x, edge):
-                x0, x1 = _wider(x, n_x)
-                cut = (slice(first, last), slice(y0, y1), slice(x0, x1))
-                part = [np.asarray(to_host(volumes[scan][cut]), dtype=np.float32) for scan in self.scans]
-                found, share = self.tile(part)
-                inner = tuple(slice(b.start - start, b.stop - start) for b, start in ((rows, first), (y, y0), (x, x0)))
-                labels[:, y.slice, x.slice] = found[inner]
-                confidence[:, y.slice, x.slice] = share[inner]
+        for band in blocks(n_y, edge * _edges_per_band(last - first, n_x * len(self.scans), edge)):
+            low, high = _wider(band, n_y)
+            read = [
+                _read(volumes[scan], level, (first, last), (low, high))
+                for scan, level in zip(self.scans, self.references, strict=True)
+            ]
+            for y in (Block(b.index, band.start + b.start, band.start + b.stop) for b in blocks(len(band), edge)):
+                y0, y1 = _wider(y, n_y)
+                for x in blocks(n_x, edge):
+                    x0, x1 = _wider(x, n_x)
+                    part = [mu[:, y0 - low : y1 - low, x0:x1] for mu in read]
+                    starts = ((rows, first), (y, y0), (x, x0))
+                    kept = [(block.start - start, block.stop - start) for block, start in starts]
+                    place = (slice(None), y.slice, x.slice)
+                    labels[place], confidence[place] = self._labelled(part, kept)
         return labels, confidence
+
+
+def _relative(mu: Array, level: Reference) -> NDArray[np.float16]:
+    """Return µ over the light level, 0 where it is not known; float16 keeps a thousandth of it."""
+    values = np.asarray(to_host(mu), dtype=np.float32) * np.float32(1 / level.light_per_cm)
+    return np.nan_to_num(np.clip(values, *RELATIVE_RANGE), copy=False).astype(np.float16)
+
+
+def _read(volume: Array, level: Reference, rows: tuple[int, int], lines: tuple[int, int]) -> NDArray[np.float16]:
+    """Read a band of some rows, a few at a time: volumes that are resampled as they are read do so by whole rows."""
+    shape = (rows[1] - rows[0], lines[1] - lines[0], volume.shape[2])
+    band = np.empty(shape, np.float16)
+    for part in blocks(shape[0], max(READ_VOXELS // math.prod(volume.shape[1:]), 1)):
+        cut = (slice(rows[0] + part.start, rows[0] + part.stop), slice(*lines), slice(None))
+        band[part.slice] = _relative(volume[cut], level)
+    return band
+
+
+def _edges_per_band(rows: int, columns: int, edge: int) -> int:
+    """Tiles across a band of lines whose µ fits in `BAND_BYTES`, at least one."""
+    lines = BAND_BYTES // (2 * rows * columns) - 2 * HALO
+    return max(lines // edge, 1)
 
 
 def _wider(block: Block, size: int) -> tuple[int, int]:
@@ -212,7 +278,7 @@ def predict(
 
 
 def slab_rows(n_y: int, n_x: int) -> int:
-    """Return how many rows are labelled at once, so that their labels and confidence fill at most half a GiB.
+    """Return how many rows are labelled at once, so that their labels and confidence fit in `RESULT_BYTES`.
 
     Parameters
     ----------
@@ -224,7 +290,7 @@ def slab_rows(n_y: int, n_x: int) -> int:
     int
         Rows, a multiple of `STRIDE`.
     """
-    rows = min(SLAB_ROWS, RESULT_VOXELS // max(n_y * n_x, 1))
+    rows = min(SLAB_ROWS, RESULT_BYTES // max(3 * n_y * n_x, 1))
     return max(rows - rows % STRIDE, STRIDE)
 
 

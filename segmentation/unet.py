@@ -346,4 +346,5 @@ def weights_of(network: "nn.Module", scans: Sequence[str], *, temperature: float
         Copies on the host.
     """
     tensors = {name: tensor.detach().cpu().numpy().copy() for name, tensor in network.state_dict().items()}
-    return Weights(tensors, tuple(scans), temperature, notes, tuple(network.channels))
+    channels: Any = network.channels
+    return Weights(tensors, tuple(scans), temperature, notes, tuple(channels))
