@@ -12,6 +12,7 @@ from itertools import product
 from math import prod
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import google_crc32c
 import numpy as np
@@ -98,7 +99,7 @@ class ChunkFiles:
         values : array
             Of whole chunks, but at the array's end.
         durable : bool
-            Whether the chunks are on the disk itself when this returns, each under its name only when it is whole.
+            Whether the chunks are on the disk itself when this returns. In any case a name stands for a whole chunk.
 
         Returns
         -------
@@ -208,7 +209,7 @@ class _Saving:
 
     def write(self, path: Path, values: NDArray[Any], end: bytes) -> None:
         """Write one chunk."""
-        file = _created(path.with_name(path.name + ".partial") if self._durable else path)
+        file = _created(path.with_name(f"{path.name}.{uuid4().hex}.partial"))  # two workers may do one block
         self._open.append((file, path))
         for data in (values.data.cast("B"), memoryview(end)):
             while data:
@@ -223,8 +224,7 @@ class _Saving:
         if self._durable:
             os.fsync(file.fileno())
         file.close()
-        if self._durable:
-            Path(file.name).replace(path)
+        Path(file.name).replace(path)
         self._open.popleft()
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
@@ -234,6 +234,7 @@ class _Saving:
         finally:
             for file, _ in self._open:
                 file.close()
+                Path(file.name).unlink(missing_ok=True)
 
 
 def _created(path: Path) -> Any:

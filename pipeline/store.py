@@ -234,7 +234,7 @@ def write_slab(
     values : (len(slab), ny, nx) array
         Voxels of the slab.
     durable : bool
-        Whether uncompressed chunks are on the disk itself when this returns, each under its name only when whole.
+        Whether uncompressed chunks are on the disk itself when this returns.
 
     Returns
     -------

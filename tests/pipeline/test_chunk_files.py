@@ -59,6 +59,20 @@ def test_damage_is_noticed(tmp_path):
     assert files.read((1, 0, 0), memory) is not None
 
 
+def test_a_fault_leaves_whole_chunks_alone(tmp_path, monkeypatch):
+    files = chunk_files(new_array(tmp_path / "a", False))
+    files.write((0, 0, 0), VALUES[:4])
+    before = files_of(tmp_path / "a")
+
+    def full(handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        files.write((0, 0, 0), -VALUES[:4], durable=True)
+    assert files_of(tmp_path / "a") == before
+
+
 def test_parts_of_chunks_are_refused(tmp_path):
     files = chunk_files(new_array(tmp_path / "a", False))
     with pytest.raises(ValueError, match="are not whole chunks of"):
