@@ -6,7 +6,7 @@ answers, and this process alone keeps the ledger.
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from ..arrays import Block
@@ -143,14 +143,14 @@ class Distributed:
             if self._client.dashboard_link:
                 log.info("Dask dashboard: %s", self._client.dashboard_link, extra={"shown": True})
             patience_s = 86400 if self._compute.scheduler == "slurm" else 120
-            try:
-                here = self._cluster if self._compute.scheduler == "local" else None
-                self._client.wait_for_workers(1 if here is None else len(here.worker_spec), timeout=patience_s)
-            except TimeoutError as error:
+            wanted = len(self._cluster.worker_spec) if self._compute.scheduler == "local" else 1
+            with suppress(TimeoutError):
+                self._client.wait_for_workers(wanted, timeout=patience_s)
+            if not self._client.ncores():
                 raise ChildProcessError(
                     f"no Dask worker came in {patience_s} s to {self._compute.scheduler}; start workers there "
                     "(`dask worker ADDRESS --nthreads 1`), or set compute.scheduler: threads"
-                ) from error
+                )
         return self._client
 
     def _security(self) -> Any:

@@ -1,5 +1,6 @@
 """SLURM by its command line: job arrays of a batch. Nothing a user wrote becomes part of a shell line."""
 
+import logging
 import re
 import shlex
 import shutil
@@ -13,6 +14,8 @@ from .batch import Batch
 from .cluster import job_memory_gib
 from .compute import Compute
 from .store import write_text
+
+log = logging.getLogger(__name__)
 
 TIMEOUT_S = 60
 SMALL_MIB = 4096
@@ -193,6 +196,33 @@ def send_series(batch: Batch, index: int, jobs: Sequence[str], resources: Resour
         The job.
     """
     return _send_after(batch, f"series-{index}", ["batch-series", str(batch.root), str(index)], jobs, resources)
+
+
+def queued(jobs: Sequence[str]) -> set[str]:
+    """Tell which jobs still wait or run.
+
+    Parameters
+    ----------
+    jobs : sequence of str
+        As `send` named them.
+
+    Returns
+    -------
+    set of str
+        Those of them that SLURM has; all of them where it does not say.
+    """
+    if not jobs or shutil.which("squeue") is None:
+        return set(jobs)
+    numbers = ",".join(sorted({job.split("_")[0] for job in jobs}))
+    ask = ["squeue", "--noheader", "--array", "--format=%i", f"--jobs={numbers}"]
+    try:
+        done = subprocess.run(ask, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired:
+        return set(jobs)
+    if done.returncode and "Invalid job id" not in done.stderr:  # what it says where every job is forgotten
+        log.warning("squeue does not tell which jobs are left: %s", " ".join(done.stderr.split()))
+        return set(jobs)
+    return set(jobs) & set(done.stdout.split())
 
 
 def _send_after(batch: Batch, name: str, command: list[str], jobs: Sequence[str], resources: Resources) -> str:

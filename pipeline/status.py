@@ -17,7 +17,8 @@ LEDGER = "ledger.jsonl"
 SCANS = "series.json"
 """Names of a series' scans, in the state folder of the series."""
 
-ENDED = {"done": "done", "failed": "failed", "stopped": "stopped", "corrupt": "corrupt"}
+SENT = "sent"
+ENDED = {"done": "done", "failed": "failed", "stopped": "stopped", "corrupt": "corrupt", SENT: "waiting"}
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,13 @@ from .config import Config
 from .ledger import Ledger, locked
 from .loading import ConfigError, load_config
 from .run_events import one_line
-from .slurm import Resources, send, send_series, send_summary
-from .status import LEDGER, STATE, run_status
+from .slurm import Resources, queued, send, send_series, send_summary
+from .status import LEDGER, SENT, STATE, run_status
 from .store import write_text
 
 log = logging.getLogger(__name__)
 
 RETRIED = ("failed", "stopped", "interrupted", "corrupt")
-STILL_TO_END = ("waiting", "running")
 SCAN_ENDINGS = (".h5", ".hdf5", ".hdf", ".nxs", ".nx", ".txrm", ".tif", ".tiff")
 SETTLED_S = 30.0
 POLL_S = 5.0
@@ -61,7 +61,9 @@ def submit(paths: Sequence[Path], root: Path, *, at_once: int | None = None) -> 
 
 
 def resubmit(root: Path, *, at_once: int | None = None) -> dict[str, str]:
-    """Send again what failed, was stopped or was interrupted, and the series it is in; done blocks are found again.
+    """Send again what failed, was stopped, interrupted or taken from the queue, and the series it is in.
+
+    Done blocks are found again.
 
     Parameters
     ----------
@@ -85,13 +87,17 @@ def resubmit(root: Path, *, at_once: int | None = None) -> dict[str, str]:
     batch = load_batch(root)
     if not batch.items:
         raise ConfigError(f"{root} holds no batch; submit configurations first")
-    states = [status.state for status in batch.states()]
-    runs, series = states[: len(batch.items)], states[len(batch.items) :]
-    again = [index for index, state in enumerate(runs) if state in RETRIED]
+    entries = [*batch.items, *batch.series]
+    known = queued([entry.job for entry in entries if entry.job is not None])
+    is_due = [
+        status.state in RETRIED or (status.state == "waiting" and entry.job not in known)
+        for entry, status in zip(entries, batch.states(), strict=True)
+    ]
+    again = [index for index in range(len(batch.items)) if is_due[index]]
     touched = [
         index
         for index, one in enumerate(batch.series)
-        if series[index] in RETRIED or not set(again).isdisjoint(one.members)
+        if is_due[len(batch.items) + index] or not set(again).isdisjoint(one.members)
     ]
     return _send(batch, again, touched, at_once)
 
@@ -103,6 +109,8 @@ def _send(batch: Batch, indices: Sequence[int], series: Sequence[int], at_once: 
         asked = Resources.of(load_for_submission(batch.items[index].config).compute)
         groups.setdefault(asked, []).append(index)
     batch.save()
+    for entry in (*(batch.items[index] for index in indices), *(batch.series[index] for index in series)):
+        _note_sending(batch.folder(entry))
     jobs: dict[int, str] = {}
     for resources, members in groups.items():
         jobs |= send(batch, members, resources, at_once=at_once)
@@ -125,14 +133,16 @@ def _send_series(batch: Batch, index: int, jobs: dict[int, str]) -> str:
     one = batch.series[index]
     asked = Resources.of(load_for_submission(batch.items[one.members[0]].config).compute)
     new = [jobs[place] for place in one.members if place in jobs]
-    others = [batch.items[place] for place in one.members if place not in jobs]
-    old = [item.job for item in others if item.job is not None and run_status(batch.folder(item)).state in STILL_TO_END]
-    try:
-        return send_series(batch, index, [*new, *old], asked)
-    except OSError:
-        if not old:
-            raise
-        return send_series(batch, index, new, asked)  # the queue has forgotten a job that never started
+    old = [job for place in one.members if place not in jobs and (job := batch.items[place].job) is not None]
+    return send_series(batch, index, [*new, *sorted(queued(old))], asked)
+
+
+def _note_sending(folder: Path) -> None:
+    """Let a run that ended, and is about to be sent again, count as waiting."""
+    if not (folder / STATE / LEDGER).is_file():
+        return
+    with suppress(BlockingIOError), locked(folder / STATE):
+        Ledger(folder / STATE / LEDGER).event(SENT)
 
 
 def run_item(root: Path, index: int) -> dict[str, Any]:

@@ -16,7 +16,8 @@ def submit(
         Path, typer.Option("--out", "-o", help="Folder of the batch; every run gets a folder below it.")
     ] = Path("xelith-batch"),
     retry: Annotated[
-        str | None, typer.Option(help="`failed`: send again what failed, was stopped or was interrupted.")
+        str | None,
+        typer.Option(help="`failed`: send again what failed, was stopped, interrupted or taken from the queue."),
     ] = None,
     watch: Annotated[
         Path | None,

@@ -18,7 +18,7 @@ from xelith.pipeline.batch import Batch, find_configs, load_batch, load_for_subm
 from xelith.pipeline.compute import Compute
 from xelith.pipeline.ledger import Ledger
 from xelith.pipeline.loading import ConfigError
-from xelith.pipeline.slurm import Resources, write_job
+from xelith.pipeline.slurm import Resources, queued, write_job
 from xelith.pipeline.status import run_status
 from xelith.pipeline.submission import resubmit, run_item, run_series_item, submit, watch
 
@@ -170,6 +170,24 @@ def test_six_scans_with_one_that_fails_and_is_sent_again(slurm, disc_run):
 
 
 @pytest.mark.slurm
+def test_what_slurm_still_has_is_known(slurm, tmp_path):
+    (tmp_path / "batch").mkdir()
+    held = subprocess.run(
+        ["sbatch", "--parsable", "--hold", "--array=1,3", "--mem=10M", "--output=/dev/null", "--wrap=true"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    ).stdout.strip()
+    jobs = [f"{held}_1", f"{held}_2", f"{held}_3"]
+    assert queued(jobs) == {f"{held}_1", f"{held}_3"}
+    slurm_says("scancel", f"{held}_3")
+    assert queued(jobs) == {f"{held}_1"}
+    slurm_says("scancel", held)
+    assert queued(jobs) == set() and queued(["999999_1"]) == set()
+
+
+@pytest.mark.slurm
 def test_a_series_names_the_run_that_failed_and_goes_on_with_it(slurm, disc_run):
     folder, root = disc_run.folder, disc_run.folder / "batch"
     entry = {"pixel_um": 10.0, "centre_px": disc_run.CENTRE_PX}
@@ -317,7 +335,10 @@ def fake_sbatch(folder, monkeypatch):
         f"#!{sys.executable}\nimport json, sys\nlog = open({str(log)!r}, 'a+')\nlog.seek(0)\n"
         "print(len(log.readlines()) + 1)\nlog.write(json.dumps(sys.argv[1:]) + chr(10))\n"
     )
+    queue = program.with_name("squeue")
+    queue.write_text(f"#!/bin/sh\ncat {str(folder / 'queue')!r}\n")
     program.chmod(0o755)
+    queue.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
     return lambda: [json.loads(line) for line in log.read_text().splitlines()]
 
@@ -353,7 +374,11 @@ def test_a_series_waits_for_its_scans_and_is_sent_again_with_them(disc_run, monk
     note(lapse / "01-t01", "started", "failed")
     status = load_batch(root).states()[3]
     assert (status.folder, status.state, status.progress) == (lapse, "waiting", 0.3333)
+    (folder / "queue").write_text("1_2\n2\n3\n")
     assert resubmit(root) == {"time_lapse/01-t01": "4_1", "time_lapse": "5"}
+    assert load_batch(root).states()[1].state == "waiting"
+    (folder / "queue").write_text("1_2\n3\n4_1\n5\n")
+    assert resubmit(root) == {}  # it is on its way already
     assert "--array=1" in calls()[3] and "--dependency=afterany:4_1:1_2" in calls()[4]  # the third may still be at work
 
     note(lapse / "02-t02", "started", "done")
@@ -363,8 +388,10 @@ def test_a_series_waits_for_its_scans_and_is_sent_again_with_them(disc_run, monk
         run_series_item(root, 0)  # which no run of this test has written
     assert load_batch(root).states()[3].state == "failed"
     note(lapse / "01-t01", "started", "done")
+    (folder / "queue").write_text("")
     assert resubmit(root) == {"time_lapse": "7"}
     assert not any("dependency" in argument for argument in calls()[6])
+    assert resubmit(root) == {"time_lapse": "9"}  # its job was taken from the queue before it began
     with pytest.raises(ConfigError, match="1 series and none number 1"):
         run_series_item(root, 1)
 
