@@ -10,7 +10,16 @@ from typing import Any
 
 import yaml
 
-from .batch import CONFIG_ENDINGS, Batch, check_for_submission, find_configs, load_batch, load_for_submission
+from .batch import (
+    CONFIG_ENDINGS,
+    Batch,
+    BatchSeries,
+    Item,
+    check_for_submission,
+    find_configs,
+    load_batch,
+    load_for_submission,
+)
 from .config import Config
 from .ledger import Ledger, locked
 from .loading import ConfigError, load_config
@@ -87,7 +96,7 @@ def resubmit(root: Path, *, at_once: int | None = None) -> dict[str, str]:
     batch = load_batch(root)
     if not batch.items:
         raise ConfigError(f"{root} holds no batch; submit configurations first")
-    entries = [*batch.items, *batch.series]
+    entries: list[Item | BatchSeries] = [*batch.items, *batch.series]
     known = queued([entry.job for entry in entries if entry.job is not None])
     is_due = [
         status.state in RETRIED or (status.state == "waiting" and entry.job not in known)
@@ -109,7 +118,8 @@ def _send(batch: Batch, indices: Sequence[int], series: Sequence[int], at_once: 
         asked = Resources.of(load_for_submission(batch.items[index].config).compute)
         groups.setdefault(asked, []).append(index)
     batch.save()
-    for entry in (*(batch.items[index] for index in indices), *(batch.series[index] for index in series)):
+    due: list[Item | BatchSeries] = [*(batch.items[n] for n in indices), *(batch.series[n] for n in series)]
+    for entry in due:
         _note_sending(batch.folder(entry))
     jobs: dict[int, str] = {}
     for resources, members in groups.items():
