@@ -31,18 +31,18 @@ HALO = 16
 """Voxels around a tile that are looked at and not kept; a multiple of `STRIDE`. Of a trained network's labels 2 in
 100 000 change where a volume is cut, and those beside the cut."""
 
-TILE_VOXELS = 9_000_000
-"""Most voxels, halo included, that go through the network at once; about 0.7 GiB of activations."""
+TILE_VOXELS = 7_000_000
+"""Most voxels, halo included, that go through the network at once; about 0.5 GiB of activations."""
 
 TILE_EDGE = 208
 SLAB_ROWS = 128
 RESULT_BYTES = 400_000_000
 """Most that labels and confidence of a slab may fill, 3 bytes a voxel."""
 
-BAND_BYTES = 300_000_000
+BAND_BYTES = 250_000_000
 """Most that µ of a band of a slab may fill while its tiles are labelled, 2 bytes a voxel and scan."""
 
-READ_VOXELS = 16_000_000
+READ_VOXELS = 4_000_000
 """Most voxels of a scan that are read at once."""
 
 RELATIVE_RANGE = (-1e4, 1e4)

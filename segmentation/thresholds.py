@@ -188,7 +188,7 @@ def _assembled(t: Thresholds, slabs: list[Array], z0: int, named: Array | None) 
         place = replace(place, deep_electrolyte=place.beside_electrolyte)
     phases = label_slab(here, cut, place)
     if named is not None:
-        phases = with_network(phases, named[(slice(None), *window)], place)
+        phases = with_network(here, cut, phases, named[(slice(None), *window)], place)
     shares_of_lithium = _lithium(here, cut, phases, place)
     dense_end = (place.in_collector >= 0) | t.is_counter(place.rows)
     phases = xp.where(dense_end, xp.uint8(Phase.COLLECTOR), phases).astype(xp.uint8)
