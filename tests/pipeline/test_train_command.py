@@ -1,14 +1,22 @@
 """`xelith train` and `xelith evaluate` on files."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
 import tifffile
+import yaml
+import zarr
 from typer.testing import CliRunner
 
 from xelith.pipeline.cli import app
+from xelith.pipeline.train_command import tune_network
 from xelith.pipeline.training_files import Checkpoint, open_images, read_labels
+from xelith.segmentation.unet import build_network, weights_bytes, weights_from_bytes, weights_of
 
 torch = pytest.importorskip("torch")
 
@@ -73,3 +81,58 @@ def test_a_checkpoint_belongs_to_its_training_and_survives_a_broken_write(tmp_pa
     found = checkpoint.read()
     assert found["step"] == 3 and torch.equal(found["tensor"], torch.ones(2))
     assert Checkpoint(checkpoint.path, "another").read() is None
+
+
+def tuning(run, labels, start, out):
+    """Command of a training of 50 steps that looks, and saves, every 25."""
+    command = [sys.executable, "-m", "xelith.pipeline", "train", run, "--labels", labels, "--out", out, "--quiet"]
+    return [*map(str, command), "--method", "network", "--start", str(start), "--steps", "50", "--patience", "9"]
+
+
+@pytest.mark.validate
+def test_a_training_that_is_killed_goes_on_from_its_checkpoint(run_dir, tmp_path, monkeypatch):
+    scans = {gas: {"path": f"{gas}.h5", "gas": {"name": gas, "pressure_atm": 6}} for gas in ("argon", "xenon")}
+    config = {"sample": "layers", "source": {"energy_kev": 17.48}, "scans": scans}
+    (run_dir / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf8")
+    truth = zarr.open_array(run_dir / "xenon.ome.zarr" / "labels" / "phases" / "0", mode="r")[:]
+    labels = np.where(np.random.default_rng(3).random(truth.shape) < 0.05, truth, np.uint8(255))
+    tifffile.imwrite(tmp_path / "strokes.tif", labels, photometric="minisblack")
+    torch.manual_seed(4)
+    start = tmp_path / "start.safetensors"
+    start.write_bytes(weights_bytes(weights_of(build_network(2, (2, 2, 2, 2)), ["argon", "xenon"])))
+    killed, whole = tmp_path / "killed.safetensors", tmp_path / "whole.safetensors"
+    command = tuning(run_dir, tmp_path / "strokes.tif", start, killed)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # sums in one order
+    process = subprocess.Popen(command, start_new_session=True)
+    checkpoint = tmp_path / "killed.safetensors.checkpoint"
+    while process.poll() is None and not checkpoint.is_file():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    # what stands under a final name is whole
+    assert torch.load(checkpoint, weights_only=True)["trainer"]["step"] < 50
+    before = weights_from_bytes(killed.read_bytes()) if killed.exists() else None
+    assert before is None or before.channels == (2, 2, 2, 2)
+    seen = []
+    options = {"start": start, "steps": 50, "patience": 9, "seed": 0, "tensorboard": None}
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for out in (killed, whole):
+            steps = []
+            tune_network(
+                run_dir,
+                tmp_path / "strokes.tif",
+                out,
+                options=options,
+                advance=lambda _, done, total, steps=steps: steps.append(done),
+            )
+            seen.append(steps[0])
+    finally:
+        torch.set_num_threads(threads)
+    assert seen[0] > 25 and seen[1] == 1  # the killed one went on, the other began
+    found, expected = (weights_from_bytes(path.read_bytes()) for path in (killed, whole))
+    assert found.notes == expected.notes
+    for name, values in expected.tensors.items():
+        np.testing.assert_allclose(found.tensors[name], values, rtol=1e-3, atol=1e-3)  # kept as float16
+    assert not list(tmp_path.glob("*.partial"))
