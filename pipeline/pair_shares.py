@@ -2,8 +2,9 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from ..arrays import Array, array_namespace, is_on_gpu
+from ..arrays import Array, array_namespace, is_on_gpu, to_host
 from ..arrays.blocks import thread_map
 from ..reconstruction.fourier import fourier_fbp
 from ..reconstruction.truncation import extend
@@ -12,8 +13,16 @@ from .chain import middle
 from .ray_pairs import RayPair
 from .steps import Fbp, FourierFbp
 
+SECOND = 6.0
+"""Variance of a second difference of white noise, over that of the noise."""
 
-def shares_of_rows(pair: RayPair, argon: Array, xenon: Array) -> tuple[tuple[Array, Array, Array], int]:
+MEDIAN_OF_NORMAL = 0.6745
+"""Median of the absolute value of normal noise, over its standard deviation."""
+
+COLUMNS_AROUND = 15
+
+
+def shares_of_rows(pair: RayPair, argon: Array, xenon: Array, *, first_row: int = 0) -> tuple[tuple[Array, ...], int]:
     """Decompose some rows and reconstruct their shares, where their sinograms lie.
 
     Parameters
@@ -22,21 +31,81 @@ def shares_of_rows(pair: RayPair, argon: Array, xenon: Array) -> tuple[tuple[Arr
         Both scans.
     argon, xenon : (n_rows, n_theta, n_cols) array of float32
         Line integrals of the same rays, dimensionless.
+    first_row : int
+        Index of the first one, which noise that all views share is drawn by.
 
     Returns
     -------
     tuple of (n_rows, n_cols, n_cols) array of float32
-        Shares of electrolyte and gas, and lithium's noise.
+        Shares of electrolyte and gas, and the noise of each.
     int
         Rays beyond the tables.
     """
     xp = array_namespace(argon, xenon)
     solid, gas, n = decomposed(argon, xenon, pair.model, wall_cm=pair.wall_cm, threads=pair.threads)
     gas = gas - np.float32(pair.beside_cm)
-    signs = np.where(np.arange(pair.n_views) % 2, -pair.noise_factor, pair.noise_factor).astype(np.float32)
-    signs = xp.asarray(signs)[:, None]
-    noise = reconstructed(pair, signs * (solid + gas))
-    return (reconstructed(pair, solid, beyond=1.0), reconstructed(pair, gas), noise), n
+    # Electrolyte that is not there reads as gas that is: one pattern, with two signs.
+    pattern = xp.asarray(steady_pattern(range(first_row, first_row + len(xenon)), pair.layout.shape[2]))
+    depth = xp.mean(xenon, axis=(0, 1))
+    noise = (reconstructed(pair, _noise(paths, depth, sign * pattern)) for paths, sign in ((solid, -1), (gas, 1)))
+    return (reconstructed(pair, solid, beyond=1.0), reconstructed(pair, gas), *noise), n
+
+
+def _noise(paths: Array, depth: Array, pattern: Array) -> Array:
+    """Noise of paths: that of the views, half the difference of two half-scans, and what all views share."""
+    xp = array_namespace(paths)
+    signs = xp.asarray(np.where(np.arange(paths.shape[1]) % 2, -1, 1).astype(np.float32))[:, None]
+    return (signs * paths + (xp.asarray(steady_std(paths, depth)) * pattern)[:, None, :]).astype(xp.float32)
+
+
+def steady_pattern(rows: range, n_cols: int) -> NDArray[np.float32]:
+    """Draw noise that stands still in all views.
+
+    Parameters
+    ----------
+    rows : range
+        Rows wanted; each has its own draw, the same whenever it is asked for.
+    n_cols : int
+        Columns.
+
+    Returns
+    -------
+    (n_rows, n_cols) array of float32
+        Of standard deviation 1.
+    """
+    return np.stack([np.random.default_rng([17, row]).standard_normal(n_cols, np.float32) for row in rows])
+
+
+def steady_std(paths: Array, depth: Array) -> NDArray[np.float32]:
+    """Measure the noise that all views share: that of the flats, and of gains that drifted after them.
+
+    Half-scans of alternate views do not see it. The mean of all views wavers from column to column by it and by what
+    is left of the views' own noise, which second differences from view to view tell. Over the noise of a view it
+    goes as the root of the transmission, since flats are taken in the open beam; by how much is the median over the
+    columns, as ring filters hide it where the cell is even, and walls look like it.
+
+    Parameters
+    ----------
+    paths : (n_rows, n_theta, n_cols) array of float32
+        In cm.
+    depth : (n_cols,) array of float32
+        Mean line integral of each column, dimensionless.
+
+    Returns
+    -------
+    (n_cols,) array of float32
+        Standard deviation in cm, one for all rows.
+    """
+    xp = array_namespace(paths)
+    own = to_host(xp.mean((paths[:, 2:] - 2 * paths[:, 1:-1] + paths[:, :-2]) ** 2, axis=(0, 1))) / SECOND
+    view_std = np.sqrt(own) * np.exp(-np.asarray(to_host(depth)) / 2) + np.finfo(np.float32).tiny
+    still = xp.mean(paths, axis=1)
+    bent = to_host(xp.abs(still[:, 2:] - 2 * still[:, 1:-1] + still[:, :-2]))
+    across = ndimage.median_filter(np.pad(bent, ((0, 0), (1, 1)), mode="edge"), (1, COLUMNS_AROUND))
+    wavers = (np.median(across, axis=0) / MEDIAN_OF_NORMAL) ** 2 / SECOND
+    inside = view_std >= np.median(view_std)  # what lies in the bore: beside it there is hardly any noise to tell from
+    ratio = np.sqrt(np.maximum(wavers - own / paths.shape[1], 0)) / view_std
+    return (float(np.median(ratio[inside])) * view_std).astype(np.float32)
 
 
 def decomposed(

@@ -1,5 +1,6 @@
 """An argon and a xenon scan whose rays are the same: the move between them undone on their sinograms."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -29,6 +30,9 @@ COPIES = 12
 """Copies of a pair of sinograms that a slab takes while it is worked on."""
 
 PATH_PER_UM = 1e-4
+
+SLIGHT_TILT_PX = 0.15
+"""Rows by which a tilt may move the rim of the bore and be left: less than half of what a voxel's edge blurs."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,6 @@ class RayPair:
         Where slabs are worked on.
     fine : Offsets
         What the rays of both scans showed to be left of the move and of the axes.
-    noise_factor : float
-        Noise of the shares over what two half-scans of alternate views show, which share their flats; dimensionless.
     """
 
     argon: Side
@@ -78,7 +80,6 @@ class RayPair:
     threads: int
     device: str = "cpu"
     fine: Offsets = field(default_factory=Offsets)
-    noise_factor: float = 1.0
 
     @property
     def n_views(self) -> int:
@@ -89,7 +90,7 @@ class RayPair:
     def _row_bytes(self) -> float:
         """Memory that the sinograms and slices of one row take."""
         n_cols = self.layout.shape[2]
-        return 4.0 * n_cols * (COPIES * self.n_views + 4 * n_cols)
+        return 4.0 * n_cols * (COPIES * self.n_views + 5 * n_cols)
 
     @property
     def rows_at_once(self) -> int:
@@ -98,9 +99,9 @@ class RayPair:
 
     @property
     def slab_bytes(self) -> float:
-        """Memory that a slab takes: the rows in work, and its three volumes."""
+        """Memory that a slab takes: the rows in work, and its four volumes."""
         n_cols = self.layout.shape[2]
-        return self.rows_at_once * self._row_bytes + 12.0 * self.layout.slab * n_cols**2
+        return self.rows_at_once * self._row_bytes + 16.0 * self.layout.slab * n_cols**2
 
     @property
     def is_cut(self) -> bool:
@@ -271,6 +272,7 @@ def pair_of(
     if (inner_um := config.cell.inner_diameter_um) is not None:  # a view may end before the bore does
         bore = replace(bore, radius_px=inner_um / 2 / layout.voxel_um, source="given")
     move = RigidMove() if found is None else about_axis(found.move, layout, sides["argon"].n_cols)
+    move = without_slight_tilt(move, bore.radius_px)
     move.on_projections(sides["xenon"].theta)
     entry = config.scans[job.name]
     outer_mm = config.cell.outer_diameter_mm
@@ -314,6 +316,26 @@ def about_axis(move: RigidMove, layout: ImageLayout, other_cols: int) -> RigidMo
     axis = np.array([[move.centre_px[0]], [middle_px], [middle_px]])
     z, y, x = (float(value) for value in move.moved(axis)[:, 0])
     return RigidMove((z - move.centre_px[0], y - other_px, x - other_px), move.rotation_rad)
+
+
+def without_slight_tilt(move: RigidMove, radius_px: float) -> RigidMove:
+    """Leave out a tilt that moves the rim of the bore by next to nothing; no shift of projections undoes a tilt.
+
+    Parameters
+    ----------
+    move : RigidMove
+        Between two scans.
+    radius_px : float
+        Of the bore, in pixels.
+
+    Returns
+    -------
+    RigidMove
+        Upright where the tilt is slight, else the same.
+    """
+    turn, *tilt = move.rotation_rad
+    is_slight = math.hypot(*tilt) * radius_px < SLIGHT_TILT_PX
+    return replace(move, rotation_rad=(turn, 0.0, 0.0)) if is_slight else move
 
 
 def _side(config: Config, job: Job, mark: str, volume: Reconstructed, ledger: Ledger) -> Side:

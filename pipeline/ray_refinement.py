@@ -1,15 +1,13 @@
-"""What the rays of a pair of scans tell beyond their volumes: the last hundredths of a pixel, and their noise."""
+"""What the rays of a pair of scans tell beyond their volumes: the last hundredths of a pixel."""
 
 import logging
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..reconstruction.same_rays import Offsets, find_offsets
 from .ray_pairs import RayPair
 
-Floats = NDArray[np.float32]
 FINE_ROWS = 16
 FINE_ROUNDS = 2
 FINE_STD_PX = 0.02
@@ -21,7 +19,7 @@ FINE_MOST_PX = 0.6
 log = logging.getLogger(__name__)
 
 
-def refined(pair: RayPair, *, wanted: bool = True) -> RayPair:
+def refined(pair: RayPair) -> RayPair:
     """Bring the rays of both scans closer together than the volumes could be.
 
     Axes that were found a few hundredths of a pixel off shift the projections of half a turn in a way that no rigid
@@ -31,8 +29,6 @@ def refined(pair: RayPair, *, wanted: bool = True) -> RayPair:
     ----------
     pair : RayPair
         In register as far as the volumes are.
-    wanted : bool
-        False leaves the rays where they are, and looks at their noise alone.
 
     Returns
     -------
@@ -44,10 +40,6 @@ def refined(pair: RayPair, *, wanted: bool = True) -> RayPair:
         return pair
     height = min(FINE_ROWS, pair.rows_at_once, rows.size)
     first = int(rows[rows.size // 2]) - height // 2
-    argon, xenon = pair.sinograms(first, first + height)
-    pair = replace(pair, noise_factor=flats_noise(pair, argon, xenon))
-    if not wanted:
-        return pair
     fine = pair
     for _ in range(FINE_ROUNDS):
         argon, xenon = fine.sinograms(first, first + height)
@@ -64,29 +56,3 @@ def refined(pair: RayPair, *, wanted: bool = True) -> RayPair:
         )
         return pair
     return fine
-
-
-def flats_noise(pair: RayPair, argon: Floats, xenon: Floats) -> float:
-    """Return the noise of the shares over what half-scans show: they share their flats, whose noise is in every view.
-
-    A ray's noise falls with the number of views and grows with its depth; that of its pixel's flat does neither.
-
-    Parameters
-    ----------
-    pair : RayPair
-        The scans.
-    argon, xenon : (n_rows, n_theta, n_cols) array of float32
-        Line integrals of some rows of the electrolyte, dimensionless.
-
-    Returns
-    -------
-    float
-        Dimensionless, 1 or more.
-    """
-    inside = slice(argon.shape[2] // 3, 2 * argon.shape[2] // 3)
-    ratios = [
-        side.integrals.shape[0] / (side.n_flats * float(np.exp(np.clip(values[..., inside], 0, 12)).mean()))
-        for side, values in ((pair.argon, argon), (pair.xenon, xenon))
-        if side.n_flats
-    ]
-    return float(np.sqrt(1 + np.mean(ratios))) if ratios else 1.0

@@ -92,13 +92,15 @@ def open_two_gas(image: Path) -> TwoGas | None:
     if not all((folder / name).is_dir() for name in ("electrolyte", "gas", "blocks")):
         return None
     group = zarr.open_group(folder / "blocks", mode="r")
+    if not all(name in group for name in PARTS):  # of an older version
+        return None
     facts: Any = group.attrs["xelith"]
-    solid, pore, counts, noise = (np.asarray(group[name], np.float64) for name in PARTS)
+    solid, pore, counts, *noise = (np.asarray(group[name], np.float64) for name in PARTS)
     return TwoGas(
         open_level(folder / "electrolyte"),
         open_level(folder / "gas"),
         facts["voxel_um"],
-        BlockSums(solid, pore, counts, facts["block_px"], noise),
+        BlockSums(solid, pore, counts, facts["block_px"], *noise),
         facts["block_std"],
         facts["outside_share"],
         facts["biased"],
@@ -214,9 +216,9 @@ def _decomposed(
     job, block_std = jobs["xenon"][0], config.two_gas.block_std
     for attempt in range(MOST_REPAIRS + 1):
         try:
-            pair = refined(
-                pair_of(config, jobs, volumes, labelled, ledger), wanted=config.registration.method == "auto"
-            )
+            pair = pair_of(config, jobs, volumes, labelled, ledger)
+            if config.registration.method == "auto":
+                pair = refined(pair)
             return _written(pair, job, block_std, ledger, mark, advance)
         except CorruptScratch as error:
             for one, _ in jobs.values():

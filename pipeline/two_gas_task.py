@@ -18,9 +18,11 @@ from .store import write_slab
 from .tasks import Facts, Stored, store_record
 
 BLOCK_PX = 4
-PARTS = ("solid", "pore", "counts", "noise")
+PARTS = ("solid", "pore", "counts", "solid_noise", "pore_noise")
 RIM_PX = 3.0
 """Columns this close to the wall of the bore, or to a gap along it, are left out of blocks: what is there blurs in."""
+
+FloatPair = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,8 @@ def _add_blocks(
     group: zarr.Group,
     pair: RayPair,
     slab: Block,
-    shares: tuple[NDArray[np.float32], NDArray[np.float32]],
-    noise: NDArray[np.float32],
+    shares: FloatPair,
+    noise: FloatPair,
     block_px: int,
 ) -> None:
     """Sum up the voxels of a slab that lie inside the electrolyte."""
@@ -122,9 +124,7 @@ def _reach_px(solid: NDArray[np.float32], pair: RayPair) -> float:
     return float(fallen[0]) if fallen.size else min(bore.radius_px, view_px)
 
 
-def slab_shares(
-    pair: RayPair, slab: Block
-) -> tuple[tuple[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32], int]:
+def slab_shares(pair: RayPair, slab: Block) -> tuple[FloatPair, FloatPair, int]:
     """Decompose a slab and reconstruct its shares, as many rows at a time as the memory holds.
 
     Parameters
@@ -138,13 +138,13 @@ def slab_shares(
     -------
     tuple of (len(slab), n_y, n_x) array of float32
         Shares of electrolyte and gas, dimensionless; NaN in rows that the collector fills.
-    (len(slab), n_y, n_x) array of float32
-        Lithium's noise, dimensionless.
+    tuple of (len(slab), n_y, n_x) array of float32
+        Noise of each, dimensionless.
     int
         Rays beyond the tables.
     """
     shape = (len(slab), *pair.layout.shape[1:])
-    volumes = tuple(np.full(shape, np.nan, np.float32) for _ in range(3))
+    volumes = tuple(np.full(shape, np.nan, np.float32) for _ in range(4))
     rows = np.arange(slab.start, slab.stop)
     places = np.flatnonzero(pair.is_open(rows))  # the collector lies at one end, so that they follow one another
     n_outside = 0
@@ -152,8 +152,9 @@ def slab_shares(
         part = slice(places[first], places[min(first + pair.rows_at_once, len(places)) - 1] + 1)
         argon, xenon = pair.sinograms(slab.start + part.start, slab.start + part.stop)
         needs = COPIES * (argon.nbytes + xenon.nbytes)
-        found, n = open_device(pair.device).run(partial(shares_of_rows, pair), argon, xenon, needs=needs)
+        work = partial(shares_of_rows, pair, first_row=int(slab.start + part.start))
+        found, n = open_device(pair.device).run(work, argon, xenon, needs=needs)
         n_outside += n
         for volume, share in zip(volumes, found, strict=True):
             volume[part] = share
-    return (volumes[0], volumes[1]), volumes[2], n_outside
+    return (volumes[0], volumes[1]), (volumes[2], volumes[3]), n_outside

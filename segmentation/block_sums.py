@@ -48,18 +48,22 @@ class BlockSums:
         Voxels that count.
     block_px : int
         Edge of a block in voxels; blocks at the far faces may be cut short.
-    noise : (m_z, m_y, m_x) array of float64 or None
-        Sums of lithium's noise: half the difference of two half-scans of alternate views; None where not known.
+    solid_noise, pore_noise : (m_z, m_y, m_x) array of float64 or None
+        Sums of the noise of both shares: half the difference of two half-scans of alternate views; None where not
+        known. That of lithium is the sum of both with its sign turned.
     """
 
     solid: Array
     pore: Array
     counts: Array
     block_px: int
-    noise: Array | None = None
+    solid_noise: Array | None = None
+    pore_noise: Array | None = None
 
     @classmethod
-    def of(cls, solid: Array, pore: Array, counted: Array, *, block_px: int, noise: Array | None = None) -> "BlockSums":
+    def of(
+        cls, solid: Array, pore: Array, counted: Array, *, block_px: int, noise: tuple[Array, Array] | None = None
+    ) -> "BlockSums":
         """Add up a volume, or a slab of whole blocks of it.
 
         Parameters
@@ -70,8 +74,8 @@ class BlockSums:
             Voxels that count.
         block_px : int
             Edge of a block in voxels.
-        noise : (n_z, n_y, n_x) array, optional
-            Lithium's noise, dimensionless.
+        noise : (solid, pore), optional
+            (n_z, n_y, n_x) noise of both shares, dimensionless.
 
         Returns
         -------
@@ -81,9 +85,9 @@ class BlockSums:
         xp = array_namespace(solid)
         sums = [
             None if part is None else block_sums(xp.where(counted, part, xp.zeros((), dtype=part.dtype)), block_px)
-            for part in (solid, pore, noise)
+            for part in (solid, pore, *(noise or (None, None)))
         ]
-        return cls(sums[0], sums[1], block_sums(counted, block_px), block_px, sums[2])
+        return cls(sums[0], sums[1], block_sums(counted, block_px), block_px, sums[2], sums[3])
 
     def joined(self, factor: int) -> "BlockSums":
         """Return the sums over blocks that are a whole number of times as large.
@@ -102,9 +106,9 @@ class BlockSums:
             return self
         parts = [
             None if part is None else block_sums(part, factor)
-            for part in (self.solid, self.pore, self.counts, self.noise)
+            for part in (self.solid, self.pore, self.counts, self.solid_noise, self.pore_noise)
         ]
-        return BlockSums(parts[0], parts[1], parts[2], self.block_px * factor, parts[3])
+        return BlockSums(parts[0], parts[1], parts[2], self.block_px * factor, parts[3], parts[4])
 
     def mean(self, total: Array) -> Array:
         """Divide sums by the number of voxels.

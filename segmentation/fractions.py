@@ -11,11 +11,15 @@ import numpy as np
 
 from ..arrays import Array, array_namespace
 from .block_sums import BlockSums
+from .filters import ndimage_of
 
 CONFIDENCE = 1.96
 """Standard deviations of a 95 % interval of normal noise."""
 
 BLOCK_SIZES = (2, 4, 8, 16, 32, 64)
+NEIGHBOURHOOD = 2.0
+"""Width of the Gaussian, in blocks, over which the variance of noise is averaged: deep rays have more of it."""
+
 LEAST_BLOCKS = 8
 """Blocks from which a standard deviation may be taken."""
 
@@ -33,8 +37,8 @@ class Fractions:
         Mean share of the voxels that count, dimensionless; they add up to 1. Relative to the scan before
         charging where there is one: lithium is then what is new, and 1 is what solid and pore were together.
         NaN where no voxel counts.
-    std : (m_z, m_y, m_x) array of float64
-        Standard deviation of `lithium`, from two half-scans; NaN where they were not given.
+    std, solid_std, pore_std : (m_z, m_y, m_x) array of float64
+        Standard deviations of `lithium`, `solid` and `pore`, from two half-scans; NaN where they were not given.
     counts : (m_z, m_y, m_x) array of float64
         Voxels that count.
     block_px : int
@@ -47,6 +51,8 @@ class Fractions:
     solid: Array
     pore: Array
     std: Array
+    solid_std: Array
+    pore_std: Array
     counts: Array
     block_px: int
     is_relative: bool
@@ -122,7 +128,7 @@ def two_gas_fractions(
     noise = None
     if halves is not None:
         (solid_a, pore_a), (solid_b, pore_b) = halves
-        noise = 0.5 * (solid_b + pore_b - solid_a - pore_a)
+        noise = 0.5 * (solid_b - solid_a), 0.5 * (pore_b - pore_a)
     sums = BlockSums.of(solid, pore, counted, block_px=block_px, noise=noise)
     return split(sums, before=None if before is None else BlockSums.of(*before, counted, block_px=block_px))
 
@@ -157,25 +163,37 @@ def split(sums: BlockSums, *, before: BlockSums | None = None) -> Fractions:
                 f"{before.block_px}; register both to one grid and use one block size"
             )
         lithium = lithium - (1.0 - before.mean(before.solid) - before.mean(before.pore))
-    std = xp.full(sums.counts.shape, np.nan)
-    if sums.noise is not None:
-        std = _std(sums.mean(sums.noise), sums.counts)
-        if before is not None and before.noise is not None:
-            std = xp.hypot(std, _std(before.mean(before.noise), before.counts))
-    return Fractions(lithium, solid, pore, std, sums.counts, sums.block_px, before is not None)
+    std, solid_std, pore_std = _stds(sums)
+    if before is not None and before.solid_noise is not None:
+        std = xp.hypot(std, _stds(before)[0])
+    is_relative = before is not None
+    return Fractions(lithium, solid, pore, std, solid_std, pore_std, sums.counts, sums.block_px, is_relative)
+
+
+def _stds(sums: BlockSums) -> tuple[Array, Array, Array]:
+    """Standard deviations of lithium, solid and pore in each block; NaN where the noise is not known."""
+    xp = array_namespace(sums.counts)
+    if sums.solid_noise is None or sums.pore_noise is None:
+        unknown = xp.full(sums.counts.shape, np.nan)
+        return unknown, unknown, unknown
+    parts = (sums.solid_noise + sums.pore_noise, sums.solid_noise, sums.pore_noise)
+    lithium, solid, pore = (_std(sums.mean(part), sums.counts) for part in parts)
+    return lithium, solid, pore
 
 
 def _std(noise: Array, counts: Array) -> Array:
-    """Noise of lithium in blocks of each count, from half the difference of two half-scans.
+    """Noise of a share in blocks of each count, from half the difference of two half-scans.
 
     The mean of both halves is the full scan, and has the noise of half their difference. Blocks with as many
-    voxels have as much noise: the variance of all blocks is scaled by the count.
+    voxels and in one neighbourhood have as much noise: variances, scaled by the count, are averaged around each.
     """
     xp = array_namespace(counts)
-    seen = counts > 0
-    square = xp.where(seen, noise, 0.0) ** 2
-    per_voxel = xp.sum(square * counts) / max(int(xp.sum(seen)), 1)
-    return xp.where(seen, xp.sqrt(per_voxel / xp.maximum(counts, 1.0)), np.nan)
+    seen = (counts > 0).astype(xp.float64)
+    square = xp.where(counts > 0, noise, 0.0) ** 2 * counts
+    smooth = ndimage_of(counts).gaussian_filter
+    around = [smooth(part, NEIGHBOURHOOD, mode="constant") for part in (square, seen)]
+    per_voxel = around[0] / xp.maximum(around[1], 1e-12)
+    return xp.where(counts > 0, xp.sqrt(per_voxel / xp.maximum(counts, 1.0)), np.nan)
 
 
 def coarsened(sums: BlockSums, wanted_std: float) -> BlockSums:
@@ -200,7 +218,7 @@ def coarsened(sums: BlockSums, wanted_std: float) -> BlockSums:
     """
     if not wanted_std > 0:
         raise ValueError(f"wanted_std is {wanted_std}; give a share above 0")
-    if sums.noise is None:
+    if sums.solid_noise is None:
         raise ValueError("these sums have no noise; give it to BlockSums.of")
     best, factor = sums, 1
     while True:

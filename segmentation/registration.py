@@ -1,7 +1,7 @@
 """Bring two scans of one cell into register, on what the gas does not change: the electrolyte's edge and texture."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,14 @@ LEAST_CORRELATION = 0.7
 MOST_RESIDUAL_PX = 0.25
 POLAR_STEPS = 1440
 
+TILTS = (4, 5)
+"""Places of both tilts among the six numbers of a move: shift z, y, x, turn, tilts."""
+
+UPRIGHT = 11.8
+"""Sum of both tilts' squares, in their variances, that noise alone passes in 0.3 % of scans (chi-squared)."""
+
+CORRELATED_VOXELS = (4 * np.pi * SIGMA_PX**2) ** 1.5
+"""Voxels over which the smoothed noise of a comparison is one."""
 
 _Floats = NDArray[np.float64]
 
@@ -47,6 +55,9 @@ class Registration:
         From the first scan to the second.
     shift_std_px : (3,) tuple of float
         Standard deviation of the shift along z, y and x, from blocks that disagree, in voxels.
+    rotation_std_rad : (3,) tuple of float
+        Standard deviation of the rotation along z, y and x, from the noise, in rad; 0 for tilts that were set to 0,
+        as noise explains them.
     residual_px : float
         Root mean square of the shifts that blocks would still like, noise included, in voxels.
     correlation : float
@@ -60,6 +71,7 @@ class Registration:
     residual_px: float
     correlation: float
     blocks: int
+    rotation_std_rad: Triple = (0.0, 0.0, 0.0)
 
 
 def register(first: Array, second: Array, first_in: Thresholds, second_in: Thresholds) -> Registration:
@@ -99,7 +111,12 @@ def register(first: Array, second: Array, first_in: Thresholds, second_in: Thres
     start = _start(first, second, first_in, second_in)
     pieces = list(_pieces(first, second, first_in, second_in, start))
     has_height = first_in.collector is not None and second_in.collector is not None
-    move, correlation = _refined(pieces, start, free=slice(1, 6) if has_height else slice(0, 6))
+    free = [1, 2, 3] if has_height else [0, 1, 2, 3]
+    move, correlation = _refined(pieces, start, free=[*free, *TILTS])
+    std = _stds(pieces, move, free=[*free, *TILTS])
+    if _is_upright(move, std):  # a tilt within its noise would only add that noise
+        move, correlation = _refined(pieces, replace(move, rotation_rad=(move.rotation_rad[0], 0.0, 0.0)), free=free)
+        std = _stds(pieces, move, free=free)
     wishes, weights = _wishes(pieces, move)
     mean_square = float((weights[:, None] * wishes**2).sum() / weights.sum()) if len(pieces) else np.inf
     residual = float(np.sqrt(mean_square))
@@ -109,7 +126,7 @@ def register(first: Array, second: Array, first_in: Thresholds, second_in: Thres
             f"{residual:.2f} voxels (at most {MOST_RESIDUAL_PX}) in register; check that both show the same cell"
         )
     spread = np.sqrt((weights[:, None] * wishes**2).sum(axis=0) / weights.sum() / max(len(pieces) - 1, 1))
-    return Registration(move, _triple(spread), residual, correlation, len(pieces))
+    return Registration(move, _triple(spread), residual, correlation, len(pieces), _triple(std[3:]))
 
 
 @dataclass(frozen=True)
@@ -252,7 +269,7 @@ def _design(move: RigidMove, points: _Floats, gradient: _Floats) -> NDArray[np.f
     return np.stack([gz, gy, gx, gy * x - gx * y, gx * z - gz * x, gz * y - gy * z])
 
 
-def _refined(pieces: list[_Piece], move: RigidMove, free: slice) -> tuple[RigidMove, float]:
+def _refined(pieces: list[_Piece], move: RigidMove, free: list[int]) -> tuple[RigidMove, float]:
     """Gauss-Newton steps in the free numbers until they are small; returns the correlation in register too."""
     correlation = 0.0
     for _ in range(ROUNDS if pieces else 0):
@@ -267,11 +284,33 @@ def _refined(pieces: list[_Piece], move: RigidMove, free: slice) -> tuple[RigidM
             sums += [first.size, *(m.sum() for m in moments)]
         correlation = _correlation(sums)
         step = np.zeros(6)
-        step[free] = np.linalg.lstsq(normal[free, free], right[free], rcond=1e-10)[0]
+        step[free] = np.linalg.lstsq(normal[np.ix_(free, free)], right[free], rcond=1e-10)[0]
         move = _stepped(move, step)
         if np.abs(step[:3]).max() < CONVERGED_PX and np.abs(step[3:]).max() < 1e-6:
             break
     return move, correlation
+
+
+def _stds(pieces: list[_Piece], move: RigidMove, free: list[int]) -> _Floats:
+    """Standard deviations of the six numbers, 0 for those that were not free, from what is left over in register."""
+    normal, squares, n = np.zeros((6, 6)), 0.0, 0
+    for piece in pieces:
+        first, second, gradient, points = _compared(piece, move)
+        design = _design(move, points, gradient)
+        normal += design @ design.T
+        squares += float(((first - second) ** 2).sum())
+        n += first.size
+    found = np.zeros(6)
+    if n:
+        inverse = np.linalg.pinv(normal[np.ix_(free, free)])
+        found[free] = np.sqrt(CORRELATED_VOXELS * squares / n * np.diag(inverse).clip(0))
+    return found
+
+
+def _is_upright(move: RigidMove, std: _Floats) -> bool:
+    """Whether noise explains both tilts."""
+    tilts = np.array(move.rotation_rad[1:]) / np.maximum(std[list(TILTS)], 1e-12)
+    return float(tilts @ tilts) < UPRIGHT
 
 
 def _stepped(move: RigidMove, step: NDArray[np.float64]) -> RigidMove:

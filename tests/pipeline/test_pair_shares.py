@@ -7,7 +7,7 @@ import pytest
 
 from xelith.arrays import open_device
 from xelith.materials import MATERIALS, Gas, tube
-from xelith.pipeline.pair_shares import shares_of_rows
+from xelith.pipeline.pair_shares import shares_of_rows, steady_pattern, steady_std
 from xelith.pipeline.ray_pairs import RayPair, Side
 from xelith.pipeline.steps import FourierFbp
 from xelith.reconstruction.two_gas import ray_model
@@ -54,3 +54,35 @@ def test_a_gpu_gives_the_same_shares(device, case):
         error = b - a
         # two ways to look up the same tables in single precision, before the reconstruction's own 5e-5
         assert np.sqrt((error**2).mean()) < 1e-3 * np.sqrt((a**2).mean())
+
+
+@pytest.mark.parametrize("std", [0.0, 0.004, 0.02])
+def test_noise_that_all_views_share_is_measured(std):
+    rng = np.random.default_rng(1)
+    bore, _ = paths_cm(15.0, None)
+    paths = bore + rng.normal(0, 0.03, (16, N_THETA, N_COLS)) + rng.normal(0, std, (16, 1, N_COLS))
+    found = steady_std(paths.astype(np.float32), np.zeros(N_COLS, np.float32))
+    # 0.03 in each of 60 views leaves 0.004 in their mean; with which 0 reads 0.001, as no variance is negative
+    assert found[8:-8].mean() == pytest.approx(std, abs=0.0015 + 0.05 * std)
+
+
+def test_a_row_draws_the_same_whenever_it_is_asked_for():
+    np.testing.assert_array_equal(steady_pattern(range(9), 7)[4:6], steady_pattern(range(4, 6), 7))
+
+
+def test_stated_noise_is_that_of_scans_with_flats_of_their_own():
+    """Many scans of one cell: the scatter of a share over them is what one of them states."""
+    pair = pair_of(15.0, None)
+    bore, _ = paths_cm(15.0, None)
+    rng, n, photons = np.random.default_rng(3), 40, 4e4
+    scans = []
+    for gas in (0.02, 0.3):
+        depth = (20 + gas) * bore
+        views = rng.poisson(photons * np.exp(-depth), (n, N_THETA, N_COLS))
+        flats = rng.poisson(10 * photons, (n, 1, N_COLS)) / 10
+        scans.append(-np.log(views / flats).astype(np.float32))
+    (_, share, _, noise), _ = shares_of_rows(pair, *scans)
+    inner = (slice(None), slice(18, 30), slice(18, 30))
+    blocks = [volume[inner].reshape(n, 3, 4, 3, 4).mean(axis=(2, 4)) for volume in (share, noise)]
+    spread, stated = (blocks[0] - blocks[0].mean(axis=0)).std(), blocks[1].std()
+    assert stated == pytest.approx(spread, rel=0.1)  # 360 blocks each: 5 %

@@ -190,7 +190,7 @@ def arrays(run):
     """Everything that the slabs of phases and of two gases wrote."""
     image = run / "xenon.ome.zarr"
     paths = ("labels/phases/0", "fractions/lithium/0", "fractions/electrolyte/0", "fractions/gas/0")
-    blocks = [f"fractions/blocks/{name}" for name in ("solid", "pore", "counts", "noise")]
+    blocks = [f"fractions/blocks/{name}" for name in ("solid", "pore", "counts", "solid_noise", "pore_noise")]
     return {path: zarr.open_array(image / path, mode="r")[:] for path in (*paths, *blocks)}
 
 

@@ -139,7 +139,7 @@ def test_wrong_input_is_refused():
 def test_sums_of_slabs_are_joined_to_the_same_blocks():
     solid, pore, halves = scan_pair(4, lithium=0.1)
     mask = np.random.default_rng(1).random(SHAPE) < 0.7
-    noise = 0.5 * (halves[1][0] + halves[1][1] - halves[0][0] - halves[0][1])
+    noise = tuple(0.5 * (b - a) for a, b in zip(*halves, strict=True))
     small = BlockSums.of(solid, pore, mask, block_px=4, noise=noise)
     found = split(small.joined(4))
     expected = two_gas_fractions(solid, pore, block_px=16, mask=mask, halves=halves)
@@ -150,7 +150,7 @@ def test_sums_of_slabs_are_joined_to_the_same_blocks():
 
 def test_blocks_grow_until_the_noise_is_low_enough():
     solid, pore, halves = scan_pair(5)
-    noise = 0.5 * (halves[1][0] + halves[1][1] - halves[0][0] - halves[0][1])
+    noise = tuple(0.5 * (b - a) for a, b in zip(*halves, strict=True))
     small = BlockSums.of(solid, pore, np.ones(SHAPE, bool), block_px=2, noise=noise)
     edges = [coarsened(small, wanted).block_px for wanted in (10.0, 0.05, 1e-9)]
     assert edges[0] == 2

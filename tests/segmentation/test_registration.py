@@ -64,6 +64,14 @@ def test_a_move_is_found_to_a_twentieth_of_a_voxel_in_noise(shift, degrees):
     assert result.residual_px < 0.1
 
 
+def test_a_tilt_within_its_noise_is_none():
+    move = RigidMove((0.2, 0.3, -0.4), (np.radians(0.5), 0.0, 0.0), CENTRE)
+    result = register(electrolyte(noise=6.0), electrolyte(move, noise=6.0), found_alone(), found_alone(move))
+    assert result.move.rotation_rad[1:] == (0.0, 0.0)
+    assert result.rotation_std_rad[1:] == (0.0, 0.0)
+    assert abs(result.move.rotation_rad[0] - move.rotation_rad[0]) < 3 * result.rotation_std_rad[0] < np.radians(0.3)
+
+
 def test_the_collector_gives_the_height():
     move = RigidMove((0.7, 0.2, 0.1), (0.0, 0.0, 0.0), CENTRE)
     low, high = (Surface(3.0 + dz, 0.001, "low", 3, 0.9, 0.0) for dz in (0.0, 0.7))
