@@ -1,6 +1,7 @@
 """`xelith check`: plan and faults from headers alone."""
 
 import io
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -92,6 +93,17 @@ def test_blocks_fit_the_budget(memory_gib):
     if memory_gib >= 4:
         assert estimate(selection, compute).memory_bytes <= memory_gib * GIB
     assert plan_blocks(selection, Compute(memory_gib=32)).slab >= plan.slab
+
+
+@pytest.mark.parametrize(("packed", "kept"), [(1, False), (16, True), (600, False)])
+def test_frames_packed_together_are_kept_where_they_fit(packed, kept):
+    selection = replace(select((3000, 500, 1000), Region()), packed=packed)
+    plan = plan_blocks(selection, Compute(memory_gib=2, threads=2))
+    alone = plan_blocks(replace(selection, packed=1), Compute(memory_gib=2, threads=2))
+    assert plan.is_ahead is kept
+    assert (plan.slab, plan.views) == (alone.slab, alone.views)
+    assert plan.batch <= alone.batch
+    assert estimate(selection, Compute(memory_gib=2, threads=2)).memory_bytes <= 2 * GIB
 
 
 def test_what_is_only_recorded_is_said(big):

@@ -10,6 +10,7 @@ import pytest
 from xelith.arrays import blocks
 from xelith.pipeline.config import Region
 from xelith.pipeline.frame_reader import FrameReader
+from xelith.pipeline.lanes import run_in_lanes
 from xelith.pipeline.selection import select
 from xelith.scans import hdf_chunks
 from xelith.scans.hdf_frames import hdf_frames
@@ -85,3 +86,23 @@ def test_a_range_elsewhere_is_read_afresh(tmp_path):
     reader = FrameReader(packed_scan(tmp_path, 4), select(COUNTS.shape, Region()), is_ahead=True)
     for first, last in ((50, 60), (10, 12), (80, 90), (88, 95)):
         np.testing.assert_array_equal(reader.read(first, last), COUNTS[first:last])
+
+
+def test_a_lane_unpacks_each_chunk_once(tmp_path, unpacked):
+    frames = packed_scan(tmp_path, 16)
+    chosen = replace(select(frames.shape, Region()), packed=packed_frames(frames))
+
+    class Reading:
+        def in_order(self):
+            reader = FrameReader(frames, chosen, is_ahead=True)
+
+            def summed(block):
+                views = reader.read(max(block.start - 1, 0), min(block.stop + 1, 103))
+                return {"sum": int(views.sum(dtype=float))}
+
+            return summed
+
+    found = []
+    run_in_lanes(Reading(), blocks(103, 10), lambda block, facts: found.append(facts["sum"]), at_once=1)
+    assert found[0] == COUNTS[:11].sum() and found[-1] == COUNTS[99:].sum()
+    assert len(unpacked) == len(set(unpacked)) == 7
