@@ -13,6 +13,8 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,32 +24,35 @@ import psutil
 import yaml
 
 from xelith.pipeline.run import run_config
+from xelith.scans import hdf_chunks
 
 GIB = 2**30
 FLAT, DARK, PIXEL_UM, MU_PER_CM = 40_000.0, 200.0, 5.0, 6.0
 
 
-def write_scan(path: Path, n_theta: int, n_rows: int, n_cols: int) -> None:
-    """Write counts behind a centred disc, with noise of one frame moved on from view to view."""
+def write_scan(path: Path, n_theta: int, n_rows: int, n_cols: int, *, packed: int = 0) -> None:
+    """Write counts behind a centred disc, with noise of one frame moved on from view to view; packed in gzip chunks."""
     s = np.arange(n_cols) - (n_cols - 1) / 2
     chord_cm = 2 * np.sqrt(np.clip((0.4 * n_cols) ** 2 - s**2, 0, None)) * PIXEL_UM * 1e-4
     light = DARK + (FLAT - DARK) * np.exp(-MU_PER_CM * chord_cm * 256 / n_cols)
     noise = np.random.default_rng(0).normal(0, 30, (n_rows, n_cols))
     with h5py.File(path, "w") as file:
-        data = file.create_dataset("exchange/data", (n_theta, n_rows, n_cols), "u2")
-        for view in range(n_theta):
-            data[view] = np.clip(light + np.roll(noise, 37 * view, axis=1), 0, 65535)
+        facts = {"chunks": (packed, n_rows, n_cols), "compression": "gzip", "compression_opts": 1} if packed else {}
+        data = file.create_dataset("exchange/data", (n_theta, n_rows, n_cols), "u2", **facts)
+        for start in range(0, n_theta, packed or 1):
+            views = range(start, min(start + (packed or 1), n_theta))
+            data[views.start : views.stop] = [np.clip(light + np.roll(noise, 37 * v, axis=1), 0, 65535) for v in views]
         file["exchange/data_white"] = np.full((4, n_rows, n_cols), FLAT, "u2")
         file["exchange/data_dark"] = np.full((4, n_rows, n_cols), DARK, "u2")
         file["exchange/theta"] = np.arange(n_theta) * 180.0 / n_theta
 
 
-def write_config(folder: Path, compute: dict[str, Any]) -> Path:
-    """Write a configuration that finds the axis and removes rings."""
+def write_config(folder: Path, compute: dict[str, Any], **entry: Any) -> Path:
+    """Write a configuration that removes rings, and finds the axis unless the scan's entry gives it."""
     values = {
         "sample": "disc",
         "source": {"energy_kev": 25},
-        "scans": {"main": {"path": "scan.h5", "pixel_um": PIXEL_UM}},
+        "scans": {"main": {"path": "scan.h5", "pixel_um": PIXEL_UM} | entry},
         "compute": compute,
     }
     path = folder / "run.yaml"
@@ -59,6 +64,23 @@ def thread_bytes_read() -> int:
     """Bytes that this thread has read so far."""
     facts = Path(f"/proc/self/task/{threading.get_native_id()}/io").read_text()
     return int(facts.split()[1])
+
+
+@contextmanager
+def counting() -> Iterator[list[tuple[int, ...]]]:
+    """Note every chunk of the projections that is unpacked in this process."""
+    seen: list[tuple[int, ...]] = []
+    unpack = hdf_chunks.unpacked_chunk
+
+    def noted(data: h5py.Dataset, origin: tuple[int, ...], filters: tuple[int, ...]) -> Any:
+        seen.append(origin)
+        return unpack(data, origin, filters)
+
+    hdf_chunks.unpacked_chunk = noted
+    try:
+        yield seen
+    finally:
+        hdf_chunks.unpacked_chunk = unpack
 
 
 class Watch(threading.Thread):
@@ -93,10 +115,10 @@ class Watch(threading.Thread):
         self.join()
 
 
-def measure(folder: Path, sizes: tuple[int, int, int], compute: dict[str, Any]) -> dict[str, Any]:
+def measure(folder: Path, sizes: tuple[int, int, int], compute: dict[str, Any], *, packed: int = 0) -> dict[str, Any]:
     """Run one scan and return its figures."""
     folder.mkdir(parents=True)
-    write_scan(folder / "scan.h5", *sizes)
+    write_scan(folder / "scan.h5", *sizes, packed=packed)
     config = write_config(folder, compute)
     size = (folder / "scan.h5").stat().st_size
     watch = Watch()
@@ -111,7 +133,8 @@ def measure(folder: Path, sizes: tuple[int, int, int], compute: dict[str, Any]) 
         stages.setdefault(stage, time.perf_counter() - clock)
         counted[stage] = psutil.Process().io_counters().read_chars - watch.own_bytes
 
-    results = run_config(config, folder / "out", advance=advance)
+    with counting() as unpacked:
+        results = run_config(config, folder / "out", advance=advance)
     seconds = time.perf_counter() - clock
     watch.stop()
     n_theta, n_rows, n_cols = sizes
@@ -135,6 +158,7 @@ def measure(folder: Path, sizes: tuple[int, int, int], compute: dict[str, Any]) 
         "block_seconds": spent,
         "stage_starts_s": {name: round(value, 1) for name, value in stages.items()},
         "input_bytes_read_over_file_size": round((counted["main: projections"] - read) / size, 3),
+        "chunks_unpacked_over_chunks": round(len(unpacked) / -(-n_theta // packed), 3) if packed else None,
         "centre_px": results["scans"]["main"]["centre_px"],
         "load": os.getloadavg()[0],
     }
@@ -147,6 +171,7 @@ def main() -> None:
     parser.add_argument("--views", type=int, default=720)
     parser.add_argument("--rows", type=int, nargs="+", default=[256])
     parser.add_argument("--columns", type=int, default=512)
+    parser.add_argument("--packed", type=int, default=0, help="frames in a gzip chunk of the scan; default: not packed")
     parser.add_argument("--scheduler", default="threads")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--folder", type=Path)
@@ -158,7 +183,8 @@ def main() -> None:
     try:
         measure(folder / "warm", (64, 16, 96), {"memory_gib": 0.5})
         for rows in asked.rows:
-            print(json.dumps(measure(folder / str(rows), (asked.views, rows, asked.columns), compute)), flush=True)
+            sizes = (asked.views, rows, asked.columns)
+            print(json.dumps(measure(folder / str(rows), sizes, compute, packed=asked.packed)), flush=True)
             shutil.rmtree(folder / str(rows))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
