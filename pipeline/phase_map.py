@@ -19,7 +19,6 @@ from ..segmentation.thresholds import Thresholds
 from .alignment import Aligned, Moved, align
 from .beams import scans_by_gas, spectrum_of
 from .cluster import Workers
-from .compute import Compute
 from .config import Config
 from .job import Advance, Reconstructed
 from .ledger import Ledger, fingerprint
@@ -224,7 +223,7 @@ def label_phases(
         network = None
         if config.segmentation.method == "unet":
             network = network_labels(config, labelled, scans, ledger, mark, advance=advance, workers=workers)
-        _write_phases(labelled, image, ledger, mark, advance, network=network, workers=workers, compute=config.compute)
+        _write_phases(labelled, image, ledger, mark, advance, network=network, workers=workers, config=config)
     return labelled
 
 
@@ -301,7 +300,7 @@ def _write_phases(
     *,
     network: Path | None,
     workers: Workers,
-    compute: Compute,
+    config: Config,
 ) -> None:
     """Write labels and shares of lithium; a network's labels take the place of the thresholds' where given."""
     layout = labelled.layout
@@ -324,6 +323,7 @@ def _write_phases(
         partial[labelled.lithium],
         layout,
         (str(labelled.labels.relative_to(image.parent)), str(labelled.lithium.relative_to(image.parent))),
+        denoise=config.segmentation.denoise == "tv",
     )
 
     def done(slab: Block, facts: Facts) -> None:
@@ -331,7 +331,7 @@ def _write_phases(
         advance("phases", next(finished), total)
 
     if todo:
-        workers.run(task, todo, done, at_once=slabs_at_once(compute, task.slab_bytes, threaded=2))
+        workers.run(task, todo, done, at_once=slabs_at_once(config.compute, task.slab_bytes, threaded=2))
     for path in () if is_mending else targets:
         publish(partial[path], path)
     register_label(image, labelled.labels.name)

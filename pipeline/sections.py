@@ -69,12 +69,25 @@ class Segmentation(Section):
     method: Literal["auto", "two-gas", "thresholds", "unet", "none"] = Field(
         "auto", description="auto: two-gas where both gases are there, else thresholds; unet: the network names phases"
     )
+    denoise: Literal["none", "tv"] = Field(
+        "none",
+        description="tv: void, lithium and carbon are told apart in µ smoothed by its total variation; surfaces "
+        "and amounts come from µ as it is. Not for unet; docs/benchmarks/denoising.md says where it helps",
+    )
     weights: Path | None = Field(None, description="weights that `xelith train` wrote, for unet; default those shipped")
     levels: dict[Literal["argon", "xenon"], dict[GreyPhase, float]] = Field(
         default={},
         description="µ in cm^-1 that a phase reads in a gas, where it is known better than the scan tells; thresholds "
         "lie halfway between",
     )
+
+    @model_validator(mode="after")
+    def _thresholds_denoise(self) -> "Segmentation":
+        if self.denoise != "none" and self.method in ("unet", "none"):
+            raise ValueError(
+                f"denoise is {self.denoise} and method {self.method}; it serves the thresholds: leave one of them out"
+            )
+        return self
 
 
 class TwoGas(Section):
