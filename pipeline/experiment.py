@@ -28,6 +28,8 @@ FORMATS = {
     "tiff": (write_tiff_stack, ""),
 }
 STAMP = "simulation.json"
+BEFORE_SEEDS = 2**40
+"""First seed of the scans before charging, far from those after it: their photons are others."""
 
 
 def simulate(
@@ -93,7 +95,8 @@ def simulate(
         )
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / STAMP, stamp)
-        _write_state(folder / place, design, cell, file_format, memory_gib, threads, advance)
+        first = len(design.gases) * design.seed + (BEFORE_SEEDS if place else 0)
+        _write_state(folder / place, design, cell, first, file_format, memory_gib, threads, advance)
     write_text(config, config_text(design, FORMATS[file_format][1], before=before))
     return config
 
@@ -138,6 +141,7 @@ def _write_state(
     folder: Path,
     design: TwinDesign,
     cell: Cell,
+    first_seed: int,
     file_format: str,
     memory_gib: float,
     threads: int | None,
@@ -160,7 +164,7 @@ def _write_state(
             cell,
             gas,
             acquisition,
-            seed=len(design.gases) * design.seed + index,
+            seed=first_seed + index,
             pose=_pose(middle, design.poses.get(name)),
             threads=threads,
             memory_gib=memory_gib,

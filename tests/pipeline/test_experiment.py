@@ -101,6 +101,17 @@ def test_the_scan_before_is_of_the_same_cell(twin):
     assert np.any(after == 2)
 
 
+def test_the_scan_before_has_photons_of_its_own(twin):
+    states = (twin / "before", twin)
+    darks = []
+    for folder in states:
+        with h5py.File(folder / "argon.h5") as file:
+            darks.append(file["exchange/data_dark"][:].astype(float))
+    noise = [frames - frames.mean(axis=0) for frames in darks]
+    # the same cell, other noise: of so many independent values the correlation is below 0.05 by far
+    assert abs(np.corrcoef(noise[0].ravel(), noise[1].ravel())[0, 1]) < 0.05
+
+
 def test_the_charge_is_that_of_the_protocol(tmp_path):
     config = load_config(make(tmp_path / "twin", gases=("xenon:6",)))
     capacity = config.charge.current_density_ma_per_cm2 * config.charge.duration_min / 60
