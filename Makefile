@@ -14,7 +14,7 @@ TYPED := $(foreach room,$(ROOMS),-p xelith.$(room))
 
 $(VENV)/ready-ml: pyproject.toml constraints.txt
 	$(PYTHON) -m venv --clear $(VENV)
-	$(PIP) install --quiet 'pip>=24.1'  # older ones take many minutes to resolve what is pinned already
+	$(PIP) install --quiet 'pip>=24.1'  # one resolver whatever Python brought
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[ml]'
 	touch $@
 
