@@ -213,20 +213,29 @@ def _decomposed(
     advance: Advance,
 ) -> TwoGas:
     """Decompose a pair; line integrals that turn out to be damaged on disk are redone, and the rest goes on."""
-    job, block_std = jobs["xenon"][0], config.two_gas.block_std
-    for attempt in range(MOST_REPAIRS + 1):
+    for _attempt in range(MOST_REPAIRS):
         try:
-            pair = pair_of(config, jobs, volumes, labelled, ledger)
-            if config.registration.method == "auto":
-                pair = refined(pair)
-            return _written(pair, job, block_std, ledger, mark, advance)
+            return _once(config, jobs, volumes, labelled, ledger, mark, advance)
         except CorruptScratch as error:
-            for one, _ in jobs.values():
-                if error.path.is_relative_to(one.scratch):
-                    take_back(one, ledger, error.views)
-            if attempt == MOST_REPAIRS:
-                raise
-    raise OSError("line integrals were damaged again and again; check the disk")
+            for job, _ in jobs.values():
+                if error.path.is_relative_to(job.scratch):
+                    take_back(job, ledger, error.views)
+    return _once(config, jobs, volumes, labelled, ledger, mark, advance)
+
+
+def _once(
+    config: Config,
+    jobs: Mapping[str, tuple[Job, str]],
+    volumes: Mapping[str, Reconstructed],
+    labelled: Labelled,
+    ledger: Ledger,
+    mark: str,
+    advance: Advance,
+) -> TwoGas:
+    pair = pair_of(config, jobs, volumes, labelled, ledger)
+    if config.registration.method == "auto":
+        pair = refined(pair)
+    return _written(pair, jobs["xenon"][0], config.two_gas.block_std, ledger, mark, advance)
 
 
 def _mark(config: Config, scans: Mapping[str, str], volumes: Mapping[str, Reconstructed], labelled: Labelled) -> str:

@@ -219,6 +219,28 @@ def test_an_interrupted_decomposition_goes_on(whole, tmp_path, monkeypatch):
     assert abs(np.nansum(relative.lithium)) < 1e-9
 
 
+def test_line_integrals_damaged_on_disk_are_redone(whole, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("xelith.pipeline.planning.SLAB_HEIGHTS", (8,))
+    work, damaged = two_gas_task.slab_shares, []
+
+    def damage_once(pair, slab):
+        if not damaged:
+            chunk = sorted((tmp_path / "mended" / ".xelith" / "scratch" / "xenon" / "integrals" / "c").rglob("0"))[-1]
+            data = bytearray(chunk.read_bytes())
+            data[100] ^= 8
+            chunk.write_bytes(bytes(data))
+            damaged.append(chunk)
+        return work(pair, slab)
+
+    monkeypatch.setattr(two_gas_task, "slab_shares", damage_once)
+    with caplog.at_level(logging.WARNING):
+        run_config(whole / "run.yaml", tmp_path / "mended", advance=quiet)
+    assert "were damaged on disk; redone" in caplog.text
+    expected = arrays(whole / "whole")
+    for name, values in arrays(tmp_path / "mended").items():
+        np.testing.assert_array_equal(values, expected[name], err_msg=name)
+
+
 def test_workers_label_and_decompose_the_same_bits_also_when_one_is_killed(whole, tmp_path, monkeypatch):
     monkeypatch.setattr("xelith.pipeline.planning.SLAB_HEIGHTS", (8,))
     config = yaml.safe_load((whole / "run.yaml").read_text()) | {"compute": {"scheduler": "local", "workers": 2}}
