@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..segmentation.registration import Registration, register
+from ..segmentation.registration import register
 from ..segmentation.rigid import RigidMove
+from ..segmentation.rigid_fit import Registration
 from ..segmentation.thresholds import Thresholds
 
 log = logging.getLogger(__name__)

@@ -11,8 +11,9 @@ from .contrast import Contrast, ExpectedMu, contrast_table, expected_mu
 from .fractions import Fractions, two_gas_fractions
 from .layout import CellLayout
 from .preparation import prepare
-from .registration import Registration, register
+from .registration import register
 from .rigid import RigidMove
+from .rigid_fit import Registration
 from .surfaces import Surface, collector_surface_from_transmission
 from .thresholds import HALO_VOXELS, Thresholds, apply
 
