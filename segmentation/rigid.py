@@ -44,6 +44,18 @@ class RigidMove:
             return np.eye(3)
         return np.eye(3) + np.sin(angle) / angle * cross + (1 - np.cos(angle)) / angle**2 * cross @ cross
 
+    @property
+    def turn_rad(self) -> float:
+        """Turn about z in rad, between -pi and pi, whatever the tilt."""
+        matrix = self.matrix
+        return math.atan2(matrix[1, 2] - matrix[2, 1], matrix[1, 1] + matrix[2, 2])
+
+    @property
+    def tilt_rad(self) -> float:
+        """Angle between the axes of both volumes in rad, 0 or more."""
+        matrix = self.matrix
+        return math.atan2(math.hypot(matrix[1, 0], matrix[2, 0]), matrix[0, 0])
+
     def moved(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return where points of the first volume lie in the second.
 

@@ -79,7 +79,13 @@ class Piece:
 
 
 def fitted(
-    pieces: Sequence[Piece], start: RigidMove, *, free: Sequence[int] = (0, 1, 2, 3), correlated_voxels: float
+    pieces: Sequence[Piece],
+    start: RigidMove,
+    *,
+    free: Sequence[int] = (0, 1, 2, 3),
+    correlated_voxels: float,
+    rounds: int = ROUNDS,
+    is_robust: bool = False,
 ) -> Registration:
     """Fit shift, turn and tilts by least squares [1]_; tilts that noise explains are set to 0, as they would add it.
 
@@ -93,6 +99,11 @@ def fitted(
         Which of shift z, y, x and turn are fitted; both tilts always are.
     correlated_voxels : float
         Voxels over which the noise of a comparison is one.
+    rounds : int
+        Most steps to take.
+    is_robust : bool
+        Whether values that differ by more than the texture itself are taken for changes of the cell, and count little
+        (weights of Cauchy [2]_).
 
     Returns
     -------
@@ -102,14 +113,16 @@ def fitted(
     References
     ----------
     .. [1] Lucas & Kanade, Proc. IJCAI (1981) 674-679.
+    .. [2] Holland & Welsch, Communications in Statistics A6 (1977) 813-827.
     """
-    move, correlation = _refined(pieces, start, [*free, *TILTS])
-    std = _stds(pieces, move, [*free, *TILTS], correlated_voxels)
+    scale = _texture(pieces) if is_robust else np.inf
+    move, correlation = _refined(pieces, start, [*free, *TILTS], rounds, scale)
+    std = _stds(pieces, move, [*free, *TILTS], correlated_voxels, scale)
     if _is_upright(move, std):
-        upright = replace(move, rotation_rad=(move.rotation_rad[0], 0.0, 0.0))
-        move, correlation = _refined(pieces, upright, list(free))
-        std = _stds(pieces, move, list(free), correlated_voxels)
-    wishes, weights = _wishes(pieces, move)
+        upright = replace(move, rotation_rad=(move.turn_rad, 0.0, 0.0))
+        move, correlation = _refined(pieces, upright, list(free), rounds, scale)
+        std = _stds(pieces, move, list(free), correlated_voxels, scale)
+    wishes, weights = _wishes(pieces, move, scale)
     total = weights.sum()
     mean_square = float((weights[:, None] * wishes**2).sum() / total) if total > 0 else np.inf
     spread = np.sqrt((weights[:, None] * wishes**2).sum(axis=0) / max(total, 1e-300) / max(len(pieces) - 1, 1))
@@ -142,6 +155,16 @@ def _compared(piece: Piece, move: RigidMove) -> tuple[Floats, Floats, Floats, Fl
     return first, second.astype(np.float64), gradient, points
 
 
+def _texture(pieces: Sequence[Piece]) -> float:
+    """Root mean square of the first scan's values where they are compared."""
+    values = [piece.first[piece.weight] for piece in pieces]
+    return float(np.sqrt(np.mean(np.concatenate(values) ** 2))) if values else 1.0
+
+
+def _weights(left_over: Floats, scale: float) -> Floats:
+    return 1.0 / (1.0 + (left_over / scale) ** 2)
+
+
 def _design(move: RigidMove, points: Floats, gradient: Floats) -> NDArray[np.float64]:
     """Change of the second scan's value with shift and rotation: (6, n)."""
     arm = move.matrix @ (points - np.array(move.centre_px)[:, None])
@@ -150,17 +173,19 @@ def _design(move: RigidMove, points: Floats, gradient: Floats) -> NDArray[np.flo
     return np.stack([gz, gy, gx, gy * x - gx * y, gx * z - gz * x, gz * y - gy * z])
 
 
-def _refined(pieces: Sequence[Piece], move: RigidMove, free: list[int]) -> tuple[RigidMove, float]:
+def _refined(
+    pieces: Sequence[Piece], move: RigidMove, free: list[int], rounds: int, scale: float
+) -> tuple[RigidMove, float]:
     """Gauss-Newton steps in the free numbers until they are small; returns the correlation in register too."""
     correlation = 0.0
-    for _ in range(ROUNDS if pieces else 0):
+    for _ in range(rounds if pieces else 0):
         normal, right = np.zeros((6, 6)), np.zeros(6)
         sums = np.zeros(6)
         for piece in pieces:
             first, second, gradient, points = _compared(piece, move)
-            design = _design(move, points, gradient)
-            normal += design @ design.T
-            right += design @ (first - second)
+            design, weight = _design(move, points, gradient), _weights(first - second, scale)
+            normal += (weight * design) @ design.T
+            right += design @ (weight * (first - second))
             moments = (first, second, first * first, second * second, first * second)
             sums += [first.size, *(m.sum() for m in moments)]
         correlation = _correlation(sums)
@@ -172,15 +197,15 @@ def _refined(pieces: Sequence[Piece], move: RigidMove, free: list[int]) -> tuple
     return move, correlation
 
 
-def _stds(pieces: Sequence[Piece], move: RigidMove, free: list[int], correlated_voxels: float) -> Floats:
+def _stds(pieces: Sequence[Piece], move: RigidMove, free: list[int], correlated_voxels: float, scale: float) -> Floats:
     """Standard deviations of the six numbers, 0 for those that were not free, from what is left over in register."""
-    normal, squares, n = np.zeros((6, 6)), 0.0, 0
+    normal, squares, n = np.zeros((6, 6)), 0.0, 0.0
     for piece in pieces:
         first, second, gradient, points = _compared(piece, move)
-        design = _design(move, points, gradient)
-        normal += design @ design.T
-        squares += float(((first - second) ** 2).sum())
-        n += first.size
+        design, weight = _design(move, points, gradient), _weights(first - second, scale)
+        normal += (weight * design) @ design.T
+        squares += float((weight * (first - second) ** 2).sum())
+        n += float(weight.sum())
     found = np.zeros(6)
     if n:
         inverse = np.linalg.pinv(normal[np.ix_(free, free)])
@@ -190,19 +215,20 @@ def _stds(pieces: Sequence[Piece], move: RigidMove, free: list[int], correlated_
 
 def _is_upright(move: RigidMove, std: Floats) -> bool:
     """Whether noise explains both tilts."""
-    tilts = np.array(move.rotation_rad[1:]) / np.maximum(std[list(TILTS)], 1e-12)
+    matrix = move.matrix
+    tilts = np.array([matrix[2, 0], -matrix[1, 0]]) / np.maximum(std[list(TILTS)], 1e-12)
     return float(tilts @ tilts) < UPRIGHT
 
 
 def _stepped(move: RigidMove, step: NDArray[np.float64]) -> RigidMove:
     """Add a small shift, and turn further by a small rotation."""
+    from scipy.spatial.transform import Rotation
+
     little = RigidMove(rotation_rad=_triple(step[3:])).matrix
     total = little @ move.matrix
-    # The rotation vector of a matrix near the identity, in the order z, y, x.
-    angle = float(np.arccos(np.clip((np.trace(total) - 1) / 2, -1, 1)))
-    vector = np.array([total[1, 2] - total[2, 1], total[2, 0] - total[0, 2], total[0, 1] - total[1, 0]]) / 2
-    scale = angle / np.sin(angle) if 1e-12 < angle < np.pi - 1e-6 else 1.0
-    return RigidMove(_triple(np.array(move.shift_px) + step[:3]), _triple(scale * vector), move.centre_px)
+    # Vectors here stand in the order z, y, x, which turns the other way round.
+    vector = Rotation.from_matrix(total.T).as_rotvec()
+    return RigidMove(_triple(np.array(move.shift_px) + step[:3]), _triple(vector), move.centre_px)
 
 
 def _correlation(sums: NDArray[np.float64]) -> float:
@@ -211,12 +237,13 @@ def _correlation(sums: NDArray[np.float64]) -> float:
     return float((ab - a * b / n) / np.sqrt(spread)) if spread > 0 else 0.0
 
 
-def _wishes(pieces: Sequence[Piece], move: RigidMove) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _wishes(pieces: Sequence[Piece], move: RigidMove, scale: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Shift that each block would still like, and how much edge it has."""
     wishes, weights = np.zeros((len(pieces), 3)), np.zeros(len(pieces))
     for index, piece in enumerate(pieces):
         first, second, gradient, _ = _compared(piece, move)
-        normal = gradient @ gradient.T
-        wishes[index] = np.linalg.lstsq(normal + 1e-6 * np.trace(normal) * np.eye(3), gradient @ (first - second))[0]
+        weight = _weights(first - second, scale)
+        normal, right = (weight * gradient) @ gradient.T, gradient @ (weight * (first - second))
+        wishes[index] = np.linalg.lstsq(normal + 1e-6 * np.trace(normal) * np.eye(3), right)[0]
         weights[index] = np.trace(normal)
     return wishes, weights
