@@ -13,11 +13,12 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import dask
 import h5py
 import numpy as np
 import psutil
@@ -27,6 +28,7 @@ from xelith.pipeline.run import run_config
 from xelith.scans import hdf_chunks
 
 GIB = 2**30
+NOTES = "XELITH_UNPACKED_NOTES"
 FLAT, DARK, PIXEL_UM, MU_PER_CM = 40_000.0, 200.0, 5.0, 6.0
 
 
@@ -66,21 +68,45 @@ def thread_bytes_read() -> int:
     return int(facts.split()[1])
 
 
-@contextmanager
-def counting() -> Iterator[list[tuple[int, ...]]]:
-    """Note every chunk of the projections that is unpacked in this process."""
-    seen: list[tuple[int, ...]] = []
+def dask_setup(worker: Any) -> None:
+    """Count in a Dask worker too, which is started with this file as its preload."""
+    note_chunks(Path(os.environ[NOTES]))
+
+
+def note_chunks(notes: Path) -> Callable[[], None]:
+    """Add a line to a file for every chunk of the projections that this process unpacks, until told to stop."""
     unpack = hdf_chunks.unpacked_chunk
 
     def noted(data: h5py.Dataset, origin: tuple[int, ...], filters: tuple[int, ...]) -> Any:
-        seen.append(origin)
+        with notes.open("a") as file:
+            file.write(f"{origin}\n")
         return unpack(data, origin, filters)
 
-    hdf_chunks.unpacked_chunk = noted
-    try:
-        yield seen
-    finally:
+    def stop() -> None:
         hdf_chunks.unpacked_chunk = unpack
+
+    hdf_chunks.unpacked_chunk = noted
+    return stop
+
+
+@contextmanager
+def counting(notes: Path, *, has_workers: bool) -> Iterator[None]:
+    """Note every chunk of the projections that is unpacked, here or in a Dask worker that is started meanwhile."""
+    notes.touch()
+    os.environ[NOTES] = str(notes)
+    stop = note_chunks(notes)
+    try:
+        with preloaded() if has_workers else nullcontext():
+            yield
+    finally:
+        stop()
+
+
+def preloaded() -> dask.config.set:
+    """Let Dask workers that are started meanwhile load this file."""
+    import distributed  # noqa: F401  (its defaults stand before they are changed)
+
+    return dask.config.set({"distributed.worker.preload": [__file__]})
 
 
 class Watch(threading.Thread):
@@ -133,11 +159,14 @@ def measure(folder: Path, sizes: tuple[int, int, int], compute: dict[str, Any], 
         stages.setdefault(stage, time.perf_counter() - clock)
         counted[stage] = psutil.Process().io_counters().read_chars - watch.own_bytes
 
-    with counting() as unpacked:
+    has_workers = compute.get("scheduler", "threads") != "threads"
+    with counting(folder / "unpacked", has_workers=has_workers):
         results = run_config(config, folder / "out", advance=advance)
     seconds = time.perf_counter() - clock
     watch.stop()
     n_theta, n_rows, n_cols = sizes
+    unpacked = len((folder / "unpacked").read_text().splitlines())
+    bytes_read = counted["main: projections"] - read
     lines = [json.loads(text) for text in (folder / "out/.xelith/ledger.jsonl").read_text().split("\n") if text]
     blocks = {name: [x for x in lines if x.get("stage") == f"main/{name}"] for name in ("integrals", "volume")}
     spent = {
@@ -157,8 +186,8 @@ def measure(folder: Path, sizes: tuple[int, int, int], compute: dict[str, Any], 
         "seconds_per_slice": round(seconds / n_rows, 4),
         "block_seconds": spent,
         "stage_starts_s": {name: round(value, 1) for name, value in stages.items()},
-        "input_bytes_read_over_file_size": round((counted["main: projections"] - read) / size, 3),
-        "chunks_unpacked_over_chunks": round(len(unpacked) / -(-n_theta // packed), 3) if packed else None,
+        "input_bytes_read_over_file_size": None if has_workers else round(bytes_read / size, 3),
+        "chunks_unpacked_over_chunks": round(unpacked / -(-n_theta // packed), 3) if packed else None,
         "centre_px": results["scans"]["main"]["centre_px"],
         "load": os.getloadavg()[0],
     }
@@ -174,11 +203,14 @@ def main() -> None:
     parser.add_argument("--packed", type=int, default=0, help="frames in a gzip chunk of the scan; default: not packed")
     parser.add_argument("--scheduler", default="threads")
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--workers", type=int, help="with --scheduler local")
     parser.add_argument("--folder", type=Path)
     asked = parser.parse_args()
     compute: dict[str, Any] = {"memory_gib": asked.memory_gib, "scheduler": asked.scheduler}
     if asked.threads:
         compute["threads"] = asked.threads
+    if asked.workers:
+        compute["workers"] = asked.workers
     folder = Path(tempfile.mkdtemp(dir=asked.folder))
     try:
         measure(folder / "warm", (64, 16, 96), {"memory_gib": 0.5})

@@ -5,19 +5,24 @@ answers, and this process alone keeps the ledger.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import product
 from typing import Any, Protocol
+from uuid import uuid4
 
 from ..arrays import Block
 from ..arrays.gpu import gpu_problem, visible_gpus
 from .compute import Compute
-from .lanes import run_in_lanes
+from .lanes import Shares, run_in_lanes
 from .tasks import Facts, Task
 
 log = logging.getLogger(__name__)
 
 Finished = Callable[[Block, Facts], None]
+Lane = tuple[str, int]
+"""A thread of a worker: the worker's address and the thread's number there."""
 RETRIES = 2
 
 
@@ -96,29 +101,39 @@ class Distributed:
         """
         from distributed import KilledWorker, as_completed
 
-        client = self._started(at_once)
-        waiting = iter(todo)
-        sent: dict[Any, Block] = {}
+        from .turns import InTurn
 
-        def _send() -> Any:
-            block = next(waiting, None)
-            if block is None:
-                return None
-            future = client.submit(task, block, pure=False, retries=RETRIES)
-            sent[future] = block
-            return future
+        client = self._started(at_once)
+        shares, turn = Shares(todo), InTurn(task, uuid4().hex)
+        sent: dict[Any, tuple[Block, Lane | None]] = {}
+        latest: dict[Lane | None, Any] = {}
 
         def _top_up() -> list[Any]:
-            """Keep two blocks to a worker under way; workers may come late."""
-            n_workers = max(len(client.ncores()), 1)
-            is_tight = self._compute.scheduler == "local" and at_once < n_workers  # memory holds no more
-            room = (at_once if is_tight else 2 * n_workers) - len(sent)
-            return [future for _ in range(room) if (future := _send()) is not None]
+            """Keep two blocks to a thread of a worker under way, neighbours on one; workers may come late, and go."""
+            lanes: list[Lane | None] = [
+                (address, n) for address, threads in client.ncores().items() for n in range(threads)
+            ]
+            is_tight = self._compute.scheduler == "local" and at_once < len(lanes)  # memory holds no more
+            most = at_once if is_tight else 2 * max(len(lanes), 1)
+            under_way, new = Counter(lane for _, lane in sent.values()), []
+            for depth, lane in product(range(2), lanes or [None]):
+                is_free = under_way[lane] <= depth and len(sent) < most
+                if is_free and (block := shares.take(lane)) is not None:
+                    # Dask runs a task where the answer lies that it is given, and elsewhere if that worker is lost.
+                    key = (f"{type(task).__name__}-{turn.stage}", block.index)
+                    future = client.submit(turn, block, latest.get(lane), key=key, retries=RETRIES)
+                    sent[future], latest[lane] = (block, lane), future
+                    new.append(future)
+            return new
 
         done = as_completed(_top_up(), loop=client.loop)
         try:
             for future in done:
-                finished(sent.pop(future), future.result())
+                address, facts = future.result()
+                block, lane = sent.pop(future)
+                if lane is not None and lane[0] != address and latest.get(lane) is future:
+                    del latest[lane]  # it went astray
+                finished(block, facts)
                 done.update(_top_up())
         except KilledWorker as error:
             raise ChildProcessError(
@@ -131,6 +146,8 @@ class Distributed:
     def _started(self, at_once: int) -> Any:
         if self._client is None:
             from distributed import Client
+
+            from .turns import Turns
 
             address, security = self._address(at_once), self._security()
             extra = {} if security is None else {"security": security}
@@ -146,6 +163,7 @@ class Distributed:
             wanted = len(self._cluster.worker_spec) if self._compute.scheduler == "local" else 1
             with suppress(TimeoutError):
                 self._client.wait_for_workers(wanted, timeout=patience_s)
+            self._client.register_plugin(Turns())
             if not self._client.ncores():
                 raise ChildProcessError(
                     f"no Dask worker came in {patience_s} s to {self._compute.scheduler}; start workers there "

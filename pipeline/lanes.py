@@ -1,8 +1,8 @@
-"""Threads of this process that share blocks so that each mostly takes blocks that follow one another."""
+"""Threads, or workers elsewhere, share blocks so that each mostly takes blocks that follow one another."""
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from itertools import pairwise
 
 import dask
@@ -23,15 +23,15 @@ class Shares:
     def __init__(self, todo: Sequence[Block]) -> None:
         breaks = [k for k, (a, b) in enumerate(pairwise(todo), 1) if b.index != a.index + 1]
         self._free = deque(deque(todo[a:b]) for a, b in pairwise([0, *breaks, len(todo)]))
-        self._own: dict[int, deque[Block]] = {}
+        self._own: dict[Hashable, deque[Block]] = {}
         self._guard = threading.Lock()
 
-    def take(self, lane: int) -> Block | None:
+    def take(self, lane: Hashable) -> Block | None:
         """Return the next block of a lane.
 
         Parameters
         ----------
-        lane : int
+        lane : hashable
             Who asks.
 
         Returns
