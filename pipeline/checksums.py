@@ -1,7 +1,7 @@
 """Checksums of the chunks of an image: taken when a slab is on disk, compared when a user asks."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +55,26 @@ def save_slab(group: Path, layout: ImageLayout, slab: Block, values: NDArray[Any
         CRC-32C in hexadecimal by chunk; chunks that hold the fill value alone have no file and no entry.
     """
     found = write_slab(group, layout, slab, values, durable=True)
-    for name in slab_files(layout, slab):
-        if name in found:
-            continue
+    return found | sums_on_disk(group, [name for name in slab_files(layout, slab) if name not in found])
+
+
+def sums_on_disk(group: Path, names: Iterable[str]) -> dict[str, str]:
+    """Bring chunks to the disk itself and return their checksums.
+
+    Parameters
+    ----------
+    group : Path
+        The group that they are in.
+    names : iterable of str
+        Paths of their files inside the group.
+
+    Returns
+    -------
+    dict of str
+        CRC-32C in hexadecimal by chunk; chunks that hold the fill value alone have no file and no entry.
+    """
+    found: dict[str, str] = {}
+    for name in names:
         try:
             with (group / name).open("rb") as file:
                 found[name] = _crc(file.read())

@@ -1,10 +1,17 @@
 """Whether what a run left is still what it wrote: every chunk against its checksum in the ledger."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from .checksums import corrupt_chunks
 from .ledger import Ledger, locked, read_lines
 from .status import LEDGER, STATE
+
+BEFORE = "before"
+"""Folder of the scans before charging, inside that of the run."""
+
+Damaged = dict[tuple[str, int], list[str]]
+"""Paths of damaged chunks inside a folder, by stage and block."""
 
 
 def verify_run(folder: Path) -> list[str]:
@@ -20,27 +27,25 @@ def verify_run(folder: Path) -> list[str]:
     list of str
         Corrupt or missing chunks, as paths inside the folder.
     """
-    path = folder / STATE / LEDGER
+    found = {part: _damaged(part) for part in (folder, folder / BEFORE)}
+    if any(found.values()):
+        _take_back(folder, found)
+    chunks = [part / name for part, blocks in found.items() for names in blocks.values() for name in names]
+    return sorted(chunk.relative_to(folder).as_posix() for chunk in chunks)
+
+
+def _damaged(folder: Path) -> Damaged:
+    """Compare the chunks that a ledger knows with their checksums."""
     latest: dict[tuple[str, int], tuple[str, dict[str, dict[str, str]]]] = {}
-    for line in read_lines(path):
+    for line in read_lines(folder / STATE / LEDGER):
         if "stage" in line and line["block"] >= 0:
             latest[line["stage"], line["block"]] = (line["print"], _sums(line["facts"].get("crc32c")))
-    bad: list[str] = []
-    blocks: dict[tuple[str, int], list[str]] = {}
+    blocks: Damaged = {}
     for key, (mark, images) in latest.items():
-        if not mark:
-            continue
-        for image, sums in images.items():
-            group = folder / image
-            if not group.is_dir():
-                continue
-            found = [f"{image}/{chunk}" for chunk in corrupt_chunks(group, sums)]
-            bad += found
-            if found:
-                blocks.setdefault(key, []).extend(found)
-    if blocks:
-        _take_back(folder, blocks)
-    return sorted(bad)
+        for image, sums in images.items() if mark else ():
+            if (folder / image).is_dir() and (found := corrupt_chunks(folder / image, sums)):
+                blocks.setdefault(key, []).extend(f"{image}/{chunk}" for chunk in found)
+    return blocks
 
 
 def _sums(value: object) -> dict[str, dict[str, str]]:
@@ -58,14 +63,16 @@ def _is_inside(name: str) -> bool:
     return not Path(name).is_absolute() and ".." not in Path(name).parts
 
 
-def _take_back(folder: Path, blocks: dict[tuple[str, int], list[str]]) -> None:
+def _take_back(folder: Path, found: Mapping[Path, Damaged]) -> None:
     try:
         with locked(folder / STATE):
+            for part, blocks in found.items():
+                ledger = Ledger(part / STATE / LEDGER)
+                for (stage, block), chunks in blocks.items():
+                    ledger.forget(stage, block, f"corrupt: {', '.join(chunks)}")
             ledger = Ledger(folder / STATE / LEDGER)
-            for (stage, block), chunks in blocks.items():
-                ledger.forget(stage, block, f"corrupt: {', '.join(chunks)}")
             ledger.forget("run", 0, "corrupt chunks")
-            number = sum(map(len, blocks.values()))
+            number = sum(len(chunks) for blocks in found.values() for chunks in blocks.values())
             ledger.event("corrupt", {"error": f"{number} corrupt chunks; run it again to redo them"})
     except BlockingIOError:
         return  # a run is at work here; it is asked again when it has ended

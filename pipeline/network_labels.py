@@ -19,12 +19,13 @@ from ..segmentation.contrast import expected_mu
 from ..segmentation.thresholds import Thresholds
 from ..segmentation.unet import SCANS, Reference, Weights, shipped_weights, weights_from_bytes
 from .beams import spectrum_of
+from .checksums import save_slab
 from .cluster import Workers
 from .config import Config
 from .job import Advance
 from .ledger import Ledger, fingerprint
 from .planning import slabs_at_once
-from .store import ImageLayout, create_image, write_slab
+from .store import ImageLayout, create_image
 from .tasks import Facts
 
 if TYPE_CHECKING:
@@ -182,15 +183,13 @@ def network_labels(
         image.parent / ".xelith" / "scratch" / "network-phases": np.uint8,
         image / "confidence" / "phases": np.float32,
     }
-    mark = fingerprint(mark, {gas: [r.light_per_cm, r.electrolyte_per_cm] for gas, r in references.items()})
+    parts, mark = _parts(layout), _full_mark(mark, references)
     if not (ledger.done(STAGE, -2, mark) and all(path.exists() for path in targets)):
         _begin(targets, layout, weights)
         ledger.record(STAGE, -2, mark)
-        done = set()
-    else:
-        done = {part.index for part in _parts(layout) if ledger.done(STAGE, part.index, mark)}
-    parts = _parts(layout)
-    todo = [part for part in parts if part.index not in done]
+        for part in parts:
+            ledger.forget(STAGE, part.index, "the labels are new")
+    todo = [part for part in parts if not ledger.done(STAGE, part.index, mark)]
     finished = iter(range(len(parts) - len(todo) + 1, len(parts) + 1))
     advance("network", len(parts) - len(todo), len(parts))
 
@@ -202,14 +201,46 @@ def network_labels(
         at_once = slabs_at_once(config.compute, PART_BYTES, threaded=1)
         threads = None if at_once == 1 else max(1, thread_count(config.compute.threads) // at_once)
         path = config.segmentation.weights
-        task = NetworkTask(
-            volumes, path, weights_mark(config), tuple(references.items()), tuple(targets), layout, threads
-        )
+        given = weights_mark(config), tuple(references.items())
+        shown = tuple(target.relative_to(image.parent).as_posix() for target in targets)
+        task = NetworkTask(volumes, path, *given, tuple(targets), shown, layout, threads)
         try:
             workers.run(task, todo, _record, at_once=at_once)
         finally:
             _predictor.cache_clear()
     return next(iter(targets))
+
+
+def confidence_is_whole(
+    config: Config, labelled: "Labelled", names: Mapping[str, str], ledger: Ledger, mark: str
+) -> bool:
+    """Tell whether the network's confidence is as it was written.
+
+    Parameters
+    ----------
+    config : Config
+        The configuration.
+    labelled : Labelled
+        Volumes on one grid, and what the scans read at known places.
+    names : mapping of str to str
+        Gas to scan.
+    ledger : Ledger
+        What is done; chunks that were found damaged are taken back there.
+    mark : str
+        What the labels depend on.
+
+    Returns
+    -------
+    bool
+        False where a part was never done, or is to be done again.
+    """
+    whole = _full_mark(mark, references_of(config, labelled.thresholds, names))
+    is_there = (labelled.labels.parent.parent / "confidence" / "phases").exists()
+    return is_there and all(ledger.done(STAGE, part.index, whole) for part in _parts(labelled.layout))
+
+
+def _full_mark(mark: str, references: Mapping[str, Reference]) -> str:
+    return fingerprint(mark, {gas: [r.light_per_cm, r.electrolyte_per_cm] for gas, r in references.items()})
 
 
 def _begin(targets: Mapping[Path, Any], layout: ImageLayout, weights: Weights) -> None:
@@ -245,6 +276,8 @@ class NetworkTask:
         Levels by gas.
     targets : tuple of Path
         Images of labels and of confidence.
+    names : tuple of str
+        Their names below the run folder.
     layout : ImageLayout
         Of both.
     threads : int or None
@@ -256,23 +289,25 @@ class NetworkTask:
     mark: str
     references: tuple[tuple[str, Reference], ...]
     targets: tuple[Path, ...]
+    names: tuple[str, ...]
     layout: ImageLayout
     threads: int | None = None
 
     def __call__(self, part: Block) -> Facts:
-        """Label the part and write it."""
+        """Label the part and write it; the answer holds the checksums of its chunks."""
         import torch
 
         if self.threads is not None:
             torch.set_num_threads(self.threads)
         predictor = _predictor(self.weights, self.mark, self.references)
         found: tuple[Any, ...] = predictor.slab(self.volumes, part)
+        sums: dict[str, dict[str, str]] = {name: {} for name in self.names}
         for slab in self.layout.slabs:
             if part.start <= slab.start < part.stop:
                 inner = slice(slab.start - part.start, slab.stop - part.start)
-                for path, values in zip(self.targets, found, strict=True):
-                    write_slab(path, self.layout, slab, values[inner], durable=True)
-        return {}
+                for name, path, values in zip(self.names, self.targets, found, strict=True):
+                    sums[name] |= save_slab(path, self.layout, slab, values[inner])
+        return {"crc32c": sums}
 
 
 @lru_cache(maxsize=1)

@@ -22,7 +22,7 @@ from .cluster import Workers
 from .config import Config
 from .job import Advance, Reconstructed
 from .ledger import Ledger, fingerprint
-from .network_labels import network_labels, weights_mark
+from .network_labels import confidence_is_whole, network_labels, weights_mark
 from .phase_task import PhasesTask
 from .planning import slabs_at_once
 from .store import ImageLayout, create_image, open_level, publish, register_label
@@ -218,10 +218,12 @@ def label_phases(
     labelled = Labelled(
         image / "labels" / "phases", image / "fractions" / "lithium", layout, thresholds, expected, aligned
     )
-    there = labelled.labels.exists() and labelled.lithium.exists()
-    if not (there and all(ledger.done("phases", b, mark) for b in (-1, *(slab.index for slab in layout.slabs)))):
+    is_done = labelled.labels.exists() and labelled.lithium.exists()
+    is_done &= all(ledger.done("phases", block, mark) for block in (-1, *(slab.index for slab in layout.slabs)))
+    by_network = config.segmentation.method == "unet"
+    if not is_done or (by_network and not confidence_is_whole(config, labelled, scans, ledger, mark)):
         network = None
-        if config.segmentation.method == "unet":
+        if by_network:
             network = network_labels(config, labelled, scans, ledger, mark, advance=advance, workers=workers)
         _write_phases(labelled, image, ledger, mark, advance, network=network, workers=workers, config=config)
     return labelled
@@ -312,7 +314,9 @@ def _write_phases(
         for path, dtype in targets.items():
             create_image(partial[path], layout, name=path.name, dtype=dtype, attributes={"quantity": path.name})
         ledger.record("phases", -2, mark, {"blocks": len(layout.slabs)})
-    todo = [s for s in layout.slabs if fresh or not ledger.done("phases", s.index, mark)]
+        for slab in layout.slabs:
+            ledger.forget("phases", slab.index, "the labels are new")
+    todo = [s for s in layout.slabs if not ledger.done("phases", s.index, mark)]
     total, finished = len(layout.slabs), iter(range(len(layout.slabs) - len(todo) + 1, len(layout.slabs) + 1))
     advance("phases", total - len(todo), total)
     task = PhasesTask(

@@ -15,6 +15,7 @@ from ..scans.tiff_stack import check_sequence
 from ..scans.zarr_frames import ZarrFrames, is_zarr, open_node
 from ..segmentation.calibration import Calibration, Reference, calibrate, region_reference
 from .axis import Axis
+from .checksums import save_slab
 from .config import Config, ScanEntry
 from .config import Reference as NamedReference
 from .job import Reconstructed
@@ -22,7 +23,7 @@ from .ledger import Ledger, fingerprint
 from .opening import Opened, region_of
 from .provenance import image_attributes
 from .selection import Selection, select
-from .store import create_image, plan_layout, publish, write_slab, write_text
+from .store import create_image, plan_layout, publish, write_text
 
 log = logging.getLogger(__name__)
 
@@ -150,14 +151,15 @@ def import_volume(config: Config, one: Opened, folder: Path, ledger: Ledger, mar
     layout = plan_layout((nz, ny, nx), voxel_um=voxel_um, most_levels=config.output.levels)
     mark = fingerprint(mark, entry.model_dump(mode="json"), config.cell.model_dump(mode="json"), layout)
     image, stage = folder / f"{one.name}.ome.zarr", f"{one.name}/volume"
-    if not (ledger.done(stage, -1, mark) and image.exists()):
+    if not (image.exists() and all(ledger.done(stage, n, mark) for n in (-1, *(s.index for s in layout.slabs)))):
         calibration = find_calibration(source.values, entry, config, voxel_um)
         partial = image.with_name(image.name + ".partial")
         attributes = image_attributes(config.model_dump_json(), scan=one.name, source=one.source)
         create_image(partial, layout, name=one.name, attributes=attributes)
         for slab in layout.slabs:
             values = _cut(source.values, chosen, slab.start, slab.stop)
-            write_slab(partial, layout, slab, calibration.mu_per_cm(values))
+            sums = save_slab(partial, layout, slab, calibration.mu_per_cm(values))
+            ledger.record(stage, slab.index, mark, {"crc32c": {image.name: sums}})
         publish(partial, image)
         ledger.record(stage, -1, mark, {"slope": calibration.slope, "inverted": calibration.is_inverted})
         write_text(folder / ".xelith" / f"{one.name}-calibration.txt", repr(calibration))

@@ -37,6 +37,7 @@ from .two_gas_task import BLOCK_PX, PARTS, SharesTask
 log = logging.getLogger(__name__)
 
 STAGE = "two-gas"
+NAMES = ("electrolyte", "gas", "blocks")
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,9 @@ def open_two_gas(image: Path) -> TwoGas | None:
         None where no pair was decomposed.
     """
     folder = image / "fractions"
-    if not all((folder / name).is_dir() for name in ("electrolyte", "gas", "blocks")):
+    if not _are_there(folder):
         return None
     group = zarr.open_group(folder / "blocks", mode="r")
-    if not all(name in group for name in PARTS):  # of an older version
-        return None
     facts: Any = group.attrs["xelith"]
     solid, pore, counts, *noise = (np.asarray(group[name], np.float64) for name in PARTS)
     return TwoGas(
@@ -105,6 +104,14 @@ def open_two_gas(image: Path) -> TwoGas | None:
         facts["outside_share"],
         facts["biased"],
     )
+
+
+def _are_there(folder: Path) -> bool:
+    """Whether all arrays of this version have their final names; their chunks may be damaged."""
+    if not all((folder / name).is_dir() for name in NAMES):
+        return False
+    group = zarr.open_group(folder / "blocks", mode="r")
+    return all(name in group for name in PARTS)
 
 
 def two_gas_summary(found: TwoGas | str) -> dict[str, Any]:
@@ -187,7 +194,9 @@ def decompose_scans(
     if reason is None and isinstance(labelled, Labelled):
         image = volumes[scans["xenon"]].image
         mark = _mark(config, scans, volumes, labelled)
-        done = open_two_gas(image) if ledger.done(STAGE, -1, mark) else None
+        slabs = volumes[scans["xenon"]].layout.slabs
+        is_whole = all(ledger.done(STAGE, block, mark) for block in (-1, *(slab.index for slab in slabs)))
+        done = open_two_gas(image) if is_whole else None
         if done is not None:
             return done
         try:
@@ -261,19 +270,21 @@ def _written(pair: RayPair, job: Job, block_std: float, ledger: Ledger, mark: st
     """Do the slabs that are missing, and give them their final names."""
     folder = job.image / "fractions"
     zarr.open_group(folder, mode="a", zarr_format=3)
-    names = ("electrolyte", "gas", "blocks")
-    unfinished = {name: folder / f"{name}.partial" for name in names}
+    is_mending = ledger.done(STAGE, -1, mark) and _are_there(folder)
+    unfinished = {name: folder / (name if is_mending else f"{name}.partial") for name in NAMES}
     layout = pair.layout
     block_px = min(BLOCK_PX, layout.slab)
     fresh = not all(p.exists() for p in unfinished.values()) or not ledger.done(STAGE, -2, mark)
     if fresh:
-        for name in names[:2]:
+        for name in NAMES[:2]:
             about = {"quantity": f"share of {name}", "unit": "dimensionless", "method": "two-gas ray decomposition"}
             create_image(unfinished[name], layout, name=name, attributes=about)
         _create_blocks(unfinished["blocks"], layout, block_px)
         ledger.record(STAGE, -2, mark, {"blocks": len(layout.slabs)})
+        for slab in layout.slabs:
+            ledger.forget(STAGE, slab.index, "the shares are new")
     total = len(layout.slabs)
-    todo = [slab for slab in layout.slabs if fresh or not ledger.done(STAGE, slab.index, mark)]
+    todo = [slab for slab in layout.slabs if not ledger.done(STAGE, slab.index, mark)]
     finished = iter(range(total - len(todo) + 1, total + 1))
     advance("electrolyte and gas", total - len(todo), total)
 
@@ -286,7 +297,7 @@ def _written(pair: RayPair, job: Job, block_std: float, ledger: Ledger, mark: st
     if at_once > 1:
         threads = max(1, thread_count(job.compute.threads) // at_once)
     scratch = job.folder / ".xelith" / "scratch" / "two-gas"
-    targets = (unfinished["electrolyte"], unfinished["gas"], unfinished["blocks"])
+    targets = {f"{job.image.name}/fractions/{name}": unfinished[name] for name in NAMES}
     task = SharesTask.of(pair, targets, block_px, scratch=scratch, threads=threads)
     if todo:
         job.workers.run(task, todo, record, at_once=at_once)
@@ -301,7 +312,7 @@ def _written(pair: RayPair, job: Job, block_std: float, ledger: Ledger, mark: st
         "biased": pair.is_cut,
     }
     blocks_group.attrs["xelith"] = facts
-    for name in names:
+    for name in () if is_mending else NAMES:
         publish(unfinished[name], folder / name)
     ledger.record(STAGE, -1, mark)
     found = open_two_gas(job.image)

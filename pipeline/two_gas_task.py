@@ -1,5 +1,6 @@
 """Shares of electrolyte and gas in one slab, as a record that a thread, a process or another machine can run."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,9 +13,9 @@ from ..arrays import Block, open_device
 from ..arrays.blocks import thread_count
 from ..segmentation.block_sums import BlockSums
 from ..segmentation.bore import radial_profile
+from .checksums import save_slab, sums_on_disk
 from .pair_shares import shares_of_rows
 from .ray_pairs import COPIES, RayPair
-from .store import write_slab
 from .tasks import Facts, Stored, store_record
 
 BLOCK_PX = 4
@@ -41,6 +42,8 @@ class SharesTask:
         Group of sums over small blocks to write to.
     block_px : int
         Edge of such a block, in voxels.
+    names : tuple of str
+        Names that the two images and the group have once they are finished, below the run folder.
     threads : int or None
         Threads to use; None is one per core of the machine that runs the task.
     """
@@ -51,11 +54,12 @@ class SharesTask:
     gas: Path
     blocks: Path
     block_px: int
+    names: tuple[str, ...]
     threads: int | None
 
     @classmethod
     def of(
-        cls, pair: RayPair, targets: tuple[Path, Path, Path], block_px: int, *, scratch: Path, threads: int | None
+        cls, pair: RayPair, targets: Mapping[str, Path], block_px: int, *, scratch: Path, threads: int | None
     ) -> "SharesTask":
         """Leave the tables of a pair to files.
 
@@ -63,8 +67,8 @@ class SharesTask:
         ----------
         pair : RayPair
             Both scans.
-        targets : tuple of Path
-            Images of electrolyte and gas, and group of the blocks.
+        targets : mapping of str to Path
+            Images of electrolyte and gas, and group of the blocks, by the names that they will have below the run.
         block_px : int
             Edge of a block, in voxels.
         scratch : Path
@@ -78,18 +82,21 @@ class SharesTask:
             Small enough to be sent anywhere.
         """
         model = store_record(pair.model, scratch)
-        return cls(replace(pair, model=model.record), model, *targets, block_px, threads)
+        electrolyte, gas, blocks = targets.values()
+        small = replace(pair, model=model.record)
+        return cls(small, model, electrolyte, gas, blocks, block_px, tuple(targets), threads)
 
     def __call__(self, slab: Block) -> Facts:
-        """Decompose the slab and write it; the answer counts rays beyond the tables."""
+        """Decompose the slab and write it; the answer counts rays beyond the tables, and sums the chunks."""
         tables = self.model.load()
         model = replace(tables, **{name: np.array(getattr(tables, name)) for name in self.model.arrays})
         pair = replace(self.pair, model=model, threads=thread_count(self.threads))
         shares, noise, n_outside = slab_shares(pair, slab)
-        write_slab(self.electrolyte, pair.layout, slab, shares[0], durable=True)
-        write_slab(self.gas, pair.layout, slab, shares[1], durable=True)
+        images = zip(self.names, (self.electrolyte, self.gas), shares, strict=False)
+        sums = {name: save_slab(path, pair.layout, slab, share) for name, path, share in images}
         _add_blocks(zarr.open_group(self.blocks, mode="r+"), pair, slab, shares, noise, self.block_px)
-        return {"outside": n_outside}
+        sums[self.names[2]] = sums_on_disk(self.blocks, [f"{part}/c/{slab.index}/0/0" for part in PARTS])
+        return {"outside": n_outside, "crc32c": sums}
 
 
 def _add_blocks(

@@ -8,6 +8,7 @@ import zarr
 
 from xelith.materials import Phase
 from xelith.pipeline.config import Config
+from xelith.pipeline.integrity import verify_run
 from xelith.pipeline.network_labels import read_weights, weights_mark
 from xelith.pipeline.network_wanted import network_faults
 from xelith.pipeline.run import run_config
@@ -89,6 +90,23 @@ def test_workers_label_by_the_network_to_the_same_bits(folder):
     run_config(folder / "local.yaml", folder / "there", advance=quiet)
     for here, there in zip(labels_of(folder / "here"), labels_of(folder / "there"), strict=True):
         np.testing.assert_array_equal(here, there)
+
+
+@pytest.mark.validate
+def test_damaged_confidence_is_named_and_redone(folder):
+    path, out = write_config(folder, method="unet"), folder / "out"
+    run_config(path, out, advance=quiet)
+    before = labels_of(out)
+    assert verify_run(out) == []
+    name = "xenon.ome.zarr/confidence/phases/0/c/1/0/0"
+    data = bytearray((out / name).read_bytes())
+    data[100] ^= 1
+    (out / name).write_bytes(data)
+    assert verify_run(out) == [name]
+    run_config(path, out, advance=quiet)
+    for found, expected in zip(labels_of(out), before, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert verify_run(out) == []
 
 
 def test_what_the_network_lacks_is_said_before_the_run(folder, monkeypatch):

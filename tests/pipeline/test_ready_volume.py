@@ -5,6 +5,7 @@ import pytest
 import tifffile
 
 from xelith.pipeline.config import Cell, Config, Grey, Reference, ScanEntry
+from xelith.pipeline.integrity import verify_run
 from xelith.pipeline.ready_volume import find_calibration, open_volume
 from xelith.pipeline.run import run_config
 from xelith.pipeline.store import create_image, open_level, plan_layout, write_slab
@@ -112,6 +113,12 @@ def test_a_run_on_slices_ends_in_absolute_units(tmp_path):
     mu = open_level(tmp_path / "out" / "main.ome.zarr")[:]
     assert mu[:, 35:45, 35:45].mean() == pytest.approx(INSIDE, rel=0.02)  # medians of noisy, rounded grey
     assert results["scans"]["main"]["voxel_um"] == 10
+    chunk = tmp_path / "out" / "main.ome.zarr" / "0" / "c" / "0" / "0" / "0"
+    chunk.write_bytes(chunk.read_bytes()[:-1] + b"?")
+    assert verify_run(tmp_path / "out") == ["main.ome.zarr/0/c/0/0/0"]
+    run_config(tmp_path / "v.yaml", tmp_path / "out", advance=quiet)
+    np.testing.assert_array_equal(open_level(tmp_path / "out" / "main.ome.zarr")[:], mu)
+    assert verify_run(tmp_path / "out") == []
     (tmp_path / "v.yaml").write_text(text.replace("    voxel_um: 10\n", ""))
     with pytest.raises(ValueError, match="states no voxel size; give voxel_um"):
         run_config(tmp_path / "v.yaml", tmp_path / "other", advance=quiet)

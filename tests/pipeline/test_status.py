@@ -125,6 +125,21 @@ def test_a_missing_chunk_is_corrupt_too(disc_run):
     assert verify_run(out) == ["main.ome.zarr/0/c/0/0/0"]
 
 
+def test_scans_before_charging_are_compared_too(tmp_path):
+    ledger_of(tmp_path).record("run", 0, "m")
+    chunk = tmp_path / "before" / "main.ome.zarr" / "0" / "c" / "0"
+    chunk.parent.mkdir(parents=True)
+    chunk.write_bytes(b"123456789")
+    before = ledger_of(tmp_path / "before")
+    before.record("main/volume", 2, "m", {"crc32c": {"main.ome.zarr": {"0/c/0": "e3069283"}}})  # the code's check value
+    assert verify_run(tmp_path) == []
+    chunk.write_bytes(b"123456788")
+    assert verify_run(tmp_path) == ["before/main.ome.zarr/0/c/0"]
+    assert not ledger_of(tmp_path).done("run", 0, "m")
+    assert not ledger_of(tmp_path / "before").done("main/volume", 2, "m")
+    assert run_status(tmp_path).state == "corrupt"
+
+
 def test_a_ledger_that_points_elsewhere_is_not_followed(tmp_path):
     secret = tmp_path / "secret"
     secret.mkdir()

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 
 import cloudpickle
 import h5py
@@ -14,6 +15,7 @@ import zarr
 from xelith.materials import MATERIALS, Gas, monochromatic, tube
 from xelith.pipeline import two_gas_task
 from xelith.pipeline.cluster import Threads
+from xelith.pipeline.integrity import verify_run
 from xelith.pipeline.known_steps import hardening_map
 from xelith.pipeline.loading import load_config
 from xelith.pipeline.run import run_config
@@ -238,6 +240,31 @@ def test_line_integrals_damaged_on_disk_are_redone(whole, tmp_path, monkeypatch,
     assert "were damaged on disk; redone" in caplog.text
     expected = arrays(whole / "whole")
     for name, values in arrays(tmp_path / "mended").items():
+        np.testing.assert_array_equal(values, expected[name], err_msg=name)
+
+
+def flip(chunk):
+    data = bytearray(chunk.read_bytes())
+    data[len(data) // 2] ^= 1
+    chunk.write_bytes(data)
+
+
+def test_damaged_shares_are_named_and_their_slabs_alone_redone(whole, tmp_path, monkeypatch):
+    monkeypatch.setattr("xelith.pipeline.planning.SLAB_HEIGHTS", (8,))
+    run, work, redone = tmp_path / "run", two_gas_task.slab_shares, []
+    shutil.copytree(whole / "whole", run)
+    assert verify_run(run) == []
+    shares = "xenon.ome.zarr/fractions"
+    damaged = [f"{shares}/blocks/counts/c/5/0/0", f"{shares}/electrolyte/0/c/3/0/0", f"{shares}/gas/0/c/3/0/0"]
+    for name in damaged:
+        flip(run / name)
+    assert verify_run(run) == damaged
+    monkeypatch.setattr(two_gas_task, "slab_shares", lambda pair, slab: redone.append(slab.index) or work(pair, slab))
+    run_config(whole / "run.yaml", run, advance=quiet)
+    assert sorted(redone) == [3, 5]
+    assert verify_run(run) == []
+    expected = arrays(whole / "whole")
+    for name, values in arrays(run).items():
         np.testing.assert_array_equal(values, expected[name], err_msg=name)
 
 
