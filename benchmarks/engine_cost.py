@@ -19,6 +19,7 @@ from typing import Any
 
 from engine_memory import write_config, write_scan
 
+from xelith.pipeline.allocation import keep_memory
 from xelith.pipeline.run import run_config
 
 
@@ -49,7 +50,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--memory-gib", type=float, default=1.0)
+    parser.add_argument("--plain", action="store_true", help="leave the C library's allocator as it is")
     asked = parser.parse_args()
+    if not asked.plain:
+        keep_memory()  # as the command line does
     folder = Path(tempfile.mkdtemp())
     found: dict[int, list[dict[str, float]]] = {rows: [] for rows in asked.rows}
     try:

@@ -24,6 +24,7 @@ import numpy as np
 import psutil
 import yaml
 
+from xelith.pipeline.allocation import keep_memory
 from xelith.pipeline.run import run_config
 from xelith.scans import hdf_chunks
 
@@ -205,7 +206,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--workers", type=int, help="with --scheduler local")
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--plain", action="store_true", help="leave the C library's allocator as it is")
     asked = parser.parse_args()
+    if not asked.plain:
+        keep_memory()  # as the command line does
     compute: dict[str, Any] = {"memory_gib": asked.memory_gib, "scheduler": asked.scheduler}
     if asked.threads:
         compute["threads"] = asked.threads

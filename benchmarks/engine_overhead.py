@@ -26,6 +26,7 @@ import zarr
 from engine_memory import write_config, write_scan
 
 from xelith.arrays import Block, blocks, thread_map
+from xelith.pipeline.allocation import keep_memory
 from xelith.pipeline.chain import correct_block, reconstruct_slab
 from xelith.pipeline.engine import reconstruct
 from xelith.pipeline.fields import open_fields
@@ -169,7 +170,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--memory-gib", type=float, default=4.0)
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--plain", action="store_true", help="leave the C library's allocator as it is")
     asked = parser.parse_args()
+    if not asked.plain:
+        keep_memory()  # as the command line does
     folder = Path(tempfile.mkdtemp(dir=asked.folder))
     try:
         for name, sizes in (("warm", (70, 40, 96)), ("scan", (asked.views, asked.rows, asked.columns))):

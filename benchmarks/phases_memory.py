@@ -23,6 +23,7 @@ from typing import Any
 import yaml
 from engine_memory import GIB, Watch
 
+from xelith.pipeline.allocation import keep_memory
 from xelith.pipeline.run import run_config
 from xelith.scans.writing import write_data_exchange
 from xelith.simulation.demo import DEMO, GASES, POSE
@@ -80,7 +81,10 @@ def main() -> None:
     parser.add_argument("--memory-gib", type=float, default=1.0)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--make", type=Path, help="only simulate, into this folder: simulation takes memory of its own")
+    parser.add_argument("--plain", action="store_true", help="leave the C library's allocator as it is")
     asked = parser.parse_args()
+    if not asked.plain:
+        keep_memory()  # as the command line does
     if asked.make is not None:
         write_cell(asked.make, asked.times[0], {"memory_gib": asked.memory_gib})
         return

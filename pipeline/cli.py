@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from .. import __version__
+from .allocation import COMMANDS, keep_memory
 from .command_help import add_examples, parts_table
 from .evaluate_command import evaluate
 from .init_command import init
@@ -262,6 +263,8 @@ def _print(renderable: Any) -> None:
 
 def main() -> None:
     """Run the command line; exit status 0 only on success, 2 where the input is at fault."""
+    if sys.argv[1:2] and sys.argv[1] in COMMANDS:
+        keep_memory()  # before the first thread
     terminal = logging.StreamHandler()
     least = logging.getLevelNamesMapping().get(os.environ.get("XELITH_LOG", "").upper(), logging.WARNING)
     terminal.addFilter(lambda record: record.levelno >= least or getattr(record, "shown", False))

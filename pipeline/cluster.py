@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from ..arrays import Block
 from ..arrays.gpu import gpu_problem, visible_gpus
+from .allocation import environment, give_back
 from .compute import Compute
 from .lanes import Shares, run_in_lanes
 from .tasks import Facts, Task
@@ -135,6 +136,8 @@ class Distributed:
                     del latest[lane]  # it went astray
                 finished(block, facts)
                 done.update(_top_up())
+            if self._compute.scheduler == "local":
+                client.run(give_back, wait=False, on_error="ignore")
         except KilledWorker as error:
             raise ChildProcessError(
                 "workers died again and again on the same block, as a rule for want of memory; lower "
@@ -238,9 +241,16 @@ def pinned(compute: Compute, at_once: int, gpus: Sequence[str] | None = None) ->
 
 def _local_cluster(compute: Compute, at_once: int, security: Any) -> Any:
     """Workers on this machine, all of whose ports are on the loopback, and each with a GPU of its own."""
-    from distributed import LocalCluster
+    from distributed import LocalCluster, Nanny
 
     environments = pinned(compute, at_once)
+
+    class Keeping(Nanny):
+        """Starts a worker process that keeps its memory for the next block."""
+
+        def __init__(self, *where: Any, **options: Any) -> None:
+            super().__init__(*where, **options)
+            self.pre_spawn_env |= environment()
 
     class Pinned(LocalCluster):
         """Gives the n-th worker the n-th environment; a worker that is started again keeps it."""
@@ -255,7 +265,7 @@ def _local_cluster(compute: Compute, at_once: int, security: Any) -> Any:
     cluster = Pinned(
         n_workers=0,
         threads_per_worker=1,
-        processes=True,
+        worker_class=Keeping,
         host="127.0.0.1",
         dashboard_address=compute.dashboard or "127.0.0.1:0",
         memory_limit=0,  # blocks are cut to memory_gib; spilling what is on disk already would only cost
@@ -287,6 +297,7 @@ def _slurm_cluster(compute: Compute, security: Any) -> Any:
         account=asked.account,
         interface=asked.interface,
         job_extra_directives=directives,
+        job_script_prologue=[f"export {name}={value}" for name, value in environment().items()],
         scheduler_options={"dashboard_address": compute.dashboard or "127.0.0.1:0"},
         **extra,
     )

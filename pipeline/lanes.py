@@ -8,6 +8,7 @@ from itertools import pairwise
 import dask
 
 from ..arrays import Block
+from .allocation import give_back
 from .tasks import Facts, Task
 
 
@@ -88,3 +89,4 @@ def run_in_lanes(task: Task, todo: Sequence[Block], finished: Callable[[Block, F
         dask.compute(*lanes, scheduler="threads", num_workers=at_once)
     finally:
         shares.stop()
+        give_back()
