@@ -39,15 +39,27 @@ class Moved:
     shape: tuple[int, int, int]
 
     def __getitem__(self, key: Any) -> NDArray[np.float32]:
-        """Resample the rows asked for, and cut the rest."""
+        """Resample what is asked for; whole slices where it is no window of them."""
         rows, *rest = key if isinstance(key, tuple) else (key,)
         first, stop, step = rows.indices(self.shape[0]) if isinstance(rows, slice) else (rows, rows + 1, 1)
         if step != 1:
             raise ValueError(f"rows are sliced in steps of {step}; slice them in steps of 1")
         if stop <= first:
             return np.zeros((0, *self.shape[1:]), np.float32)[(slice(None), *rest)]
-        found = np.asarray(self.move.resampled(self.volume, first, stop))[(slice(None), *rest)]
+        window = _window(rest, self.shape[1:])
+        found = np.asarray(self.move.resampled(self.volume, first, stop, window))
+        found = found[(slice(None), *rest)] if window is None else found
         return found if isinstance(rows, slice) else found[0]
+
+
+def _window(rest: list[Any], size: tuple[int, ...]) -> tuple[slice, slice] | None:
+    """The part of the slices that two ranges ask for; None where they do not, or ask for nothing."""
+    if len(rest) != 2 or not all(isinstance(part, slice) for part in rest):
+        return None
+    (y0, y1, dy), (x0, x1, dx) = (part.indices(n) for part, n in zip(rest, size, strict=True))
+    if dy != 1 or dx != 1 or y1 <= y0 or x1 <= x0:
+        return None
+    return slice(y0, y1), slice(x0, x1)
 
 
 @dataclass(frozen=True)

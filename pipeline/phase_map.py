@@ -30,6 +30,9 @@ from .tasks import Facts
 
 log = logging.getLogger(__name__)
 
+PART_OF_MEMORY = 0.35
+"""Of `memory_gib` that one slab may take while it is labelled: two are in work at a time."""
+
 Expected = Mapping[Phase, ExpectedMu]
 
 
@@ -328,7 +331,7 @@ def _write_phases(
         layout,
         (str(labelled.labels.relative_to(image.parent)), str(labelled.lithium.relative_to(image.parent))),
         denoise=config.segmentation.denoise == "tv",
-    )
+    ).within(PART_OF_MEMORY * config.compute.memory_gib * 2**30)
 
     def done(slab: Block, facts: Facts) -> None:
         ledger.record("phases", slab.index, mark, facts)

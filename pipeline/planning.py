@@ -112,17 +112,15 @@ def slabs_at_once(compute: Compute, slab_bytes: float, *, threaded: int) -> int:
     slab_bytes : float
         Memory that one slab takes, in bytes.
     threaded : int
-        How many threads of this process work on.
+        How many threads of this process work on at most.
 
     Returns
     -------
     int
-        With local workers as many as there are and the memory holds, else `threaded`.
+        As many as the memory holds, at least one: of `threaded`, or of the workers where they are local.
     """
-    if compute.scheduler != "local":
-        return threaded
-    most = compute.workers or thread_count(compute.threads)
-    return max(1, min(most, max(threaded, int(0.8 * compute.memory_gib * 2**30 / slab_bytes))))
+    most = compute.workers or thread_count(compute.threads) if compute.scheduler == "local" else threaded
+    return max(1, min(most, int(0.8 * compute.memory_gib * 2**30 / slab_bytes)))
 
 
 _FRAME_COPIES = 6

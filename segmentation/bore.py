@@ -1,7 +1,7 @@
 """The bore of the casing: its axis and radius, from a layer that fills it."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -74,12 +74,27 @@ class Bore:
         Returns
         -------
         tuple of slice
-            Along y and along x, one voxel wider than the bore.
+            Along y and along x, one voxel wider than the bore; of no length where it lies beside the slice.
         """
-        return (
-            slice(max(math.floor(self.y - self.radius_px) - 1, 0), min(math.ceil(self.y + self.radius_px) + 2, n_y)),
-            slice(max(math.floor(self.x - self.radius_px) - 1, 0), min(math.ceil(self.x + self.radius_px) + 2, n_x)),
-        )
+        first = [math.floor(middle - self.radius_px) - 1 for middle in (self.y, self.x)]
+        last = [math.ceil(middle + self.radius_px) + 2 for middle in (self.y, self.x)]
+        y, x = (slice(min(max(a, 0), n), max(min(b, n), 0)) for a, b, n in zip(first, last, (n_y, n_x), strict=True))
+        return y, x
+
+    def seen_from(self, y: int, x: int) -> "Bore":
+        """Return the same circle in the indices of a part of the slice.
+
+        Parameters
+        ----------
+        y, x : int
+            First row and column of the part, in voxels of the slice.
+
+        Returns
+        -------
+        Bore
+            Its axis counted from there.
+        """
+        return replace(self, y=self.y - y, x=self.x - x)
 
 
 def find_bore(dense: Array, *, diameter_px: float | None = None) -> Bore:

@@ -97,7 +97,9 @@ def light_phases(labels: NDArray[np.uint8], smooth: NDArray[np.uint8]) -> NDArra
     return np.where(chosen, smooth, np.uint8(Phase.OUTSIDE)).astype(np.uint8)
 
 
-def denoised_phases(t: Thresholds, slabs: Mapping[str, Array], z0: int) -> NDArray[np.uint8]:
+def denoised_phases(
+    t: Thresholds, slabs: Mapping[str, Array], z0: int, *, corner: tuple[int, int] = (0, 0)
+) -> NDArray[np.uint8]:
     """Tell the light phases of a slab apart in denoised µ, without the Gaussian that noise asks for.
 
     Parameters
@@ -108,6 +110,8 @@ def denoised_phases(t: Thresholds, slabs: Mapping[str, Array], z0: int) -> NDArr
         µ in cm^-1 by scan, with the halo that `apply` wants.
     z0 : int
         Row of the volume at which the slab starts.
+    corner : (2,) tuple of int
+        First y and x of the slab where it is a part of the slices.
 
     Returns
     -------
@@ -115,6 +119,6 @@ def denoised_phases(t: Thresholds, slabs: Mapping[str, Array], z0: int) -> NDArr
         For the `phases` of `apply`: void, lithium and carbon, and 0 where the thresholds stand.
     """
     smooth = dict(zip(t.scans, denoised_slabs(t, [slabs[scan] for scan in t.scans]), strict=True))
-    labels, _ = apply(t, slabs.get("argon"), slabs.get("xenon"), z0)
-    named, _ = apply(replace(t, smoothing_px=0.0), smooth.get("argon"), smooth.get("xenon"), z0)
+    labels, _ = apply(t, slabs.get("argon"), slabs.get("xenon"), z0, corner=corner)
+    named, _ = apply(replace(t, smoothing_px=0.0), smooth.get("argon"), smooth.get("xenon"), z0, corner=corner)
     return light_phases(np.asarray(to_host(labels)), named)

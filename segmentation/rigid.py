@@ -12,6 +12,9 @@ from .filters import ndimage_of
 SPLINE_REACH = 4
 """Rows beyond those asked for that a cubic spline feels."""
 
+WINDOW_REACH = 16
+"""The same sideways, where it costs little: what a spline feels falls to a quarter with every voxel."""
+
 Triple = tuple[float, float, float]
 
 
@@ -72,37 +75,46 @@ class RigidMove:
         centre = np.array(self.centre_px)[:, None]
         return centre + self.matrix @ (points - centre) + np.array(self.shift_px)[:, None]
 
-    def resampled(self, second: Array, first_row: int, stop_row: int) -> Array:
+    def resampled(
+        self, second: Array, first_row: int, stop_row: int, window: tuple[slice, slice] | None = None
+    ) -> Array:
         """Bring rows of the second volume onto the grid of the first, by cubic splines.
 
         Parameters
         ----------
         second : (n_z, n_y, n_x) array
-            The second volume; only the rows that are needed are read.
+            The second volume; only what is needed of it is read.
         first_row, stop_row : int
             Half-open range of rows of the first volume.
+        window : (2,) tuple of slice, optional
+            Range along y and along x, start and stop inside the volume; default whole slices.
 
         Returns
         -------
         (stop_row - first_row, n_y, n_x) array of float32
             The second volume on the first one's grid; beyond its edges the nearest voxel is repeated.
         """
-        n_z, n_y, n_x = second.shape
-        corners = np.array(np.meshgrid([first_row, stop_row - 1], [0, n_y - 1], [0, n_x - 1], indexing="ij"))
-        rows = self.moved(corners.reshape(3, -1).astype(np.float64))[0]
-        low = int(np.clip(np.floor(rows.min()) - SPLINE_REACH, 0, n_z - 1))
-        high = int(np.clip(np.ceil(rows.max()) + SPLINE_REACH + 1, low + 1, n_z))
-        slab = second[low:high]
+        size = second.shape
+        sides = [slice(0, n) for n in size[1:]] if window is None else window
+        wanted = [(first_row, stop_row), *((side.start, side.stop) for side in sides)]
+        corners = np.array(np.meshgrid(*[(first, stop - 1) for first, stop in wanted], indexing="ij"))
+        places = self.moved(corners.reshape(3, -1).astype(np.float64))
+        reach = np.array([SPLINE_REACH, WINDOW_REACH, WINDOW_REACH])
+        low = np.clip(np.floor(places.min(axis=1)) - reach, 0, np.array(size) - 1).astype(int)
+        high = np.clip(np.ceil(places.max(axis=1)) + reach + 1, low + 1, size).astype(int)
+        if window is None:
+            low[1:], high[1:] = 0, size[1:]
+        slab = second[tuple(slice(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True))]
         xp = array_namespace(slab)
         matrix, centre = self.matrix, np.array(self.centre_px)
         # affine_transform reads its input at matrix @ output index + offset.
         offset = centre + np.array(self.shift_px) - matrix @ centre
-        offset = offset + matrix[:, 0] * first_row - np.array([low, 0, 0])
+        offset = offset + matrix @ np.array([first for first, _ in wanted]) - low
         return ndimage_of(slab).affine_transform(
             slab.astype(xp.float32),
             xp.asarray(matrix),
             offset=xp.asarray(offset),
-            output_shape=(stop_row - first_row, n_y, n_x),
+            output_shape=tuple(stop - first for first, stop in wanted),
             order=3,
             mode="nearest",
         )

@@ -130,7 +130,14 @@ class Thresholds:
 
 
 def apply(
-    thresholds: Thresholds, argon: Array | None, xenon: Array | None, z0: int, *, phases: Array | None = None
+    thresholds: Thresholds,
+    argon: Array | None,
+    xenon: Array | None,
+    z0: int,
+    *,
+    phases: Array | None = None,
+    corner: tuple[int, int] = (0, 0),
+    view: tuple[int, int] | None = None,
 ) -> tuple[Array, Array]:
     """Label a slab, and measure the share of lithium in each voxel.
 
@@ -150,6 +157,11 @@ def apply(
     phases : (n_z, n_y, n_x) array of uint8, optional
         What a network says each voxel is; void, lithium, carbon and electrolyte among it take the place of what
         the thresholds say. Surfaces of film, collector and bore stay where the scan has them.
+    corner : (2,) tuple of int
+        First y and x of the slab where it is a part of the slices, with `HALO_VOXELS` more on either side than are
+        wanted. Bodies that a network saw are then judged by what of them lies in the part.
+    view : (2,) tuple of int, optional
+        n_y and n_x of whole slices, where the slab is a part of them.
 
     Returns
     -------
@@ -172,16 +184,23 @@ def apply(
     slabs = [found[name] for name in thresholds.scans]
     if len({tuple(slab.shape) for slab in slabs}) != 1:
         raise ValueError(f"slabs have shapes {[tuple(s.shape) for s in slabs]}; register them to one grid first")
-    return _assembled(thresholds, slabs, z0, phases)
+    reach = min(thresholds.bore.outer_radius_px or np.inf, min(view or slabs[0].shape[1:]) / 2)
+    return _assembled(replace(thresholds, bore=thresholds.bore.seen_from(*corner)), slabs, z0, phases, reach)
 
 
-def _assembled(t: Thresholds, slabs: list[Array], z0: int, named: Array | None) -> tuple[Array, Array]:
-    """Work on the square around the bore, and set the result among casing and outside."""
+def _assembled(t: Thresholds, slabs: list[Array], z0: int, named: Array | None, reach: float) -> tuple[Array, Array]:
+    """Work on the square around the bore, and set the result among casing, as far as it reaches, and outside."""
     xp = array_namespace(*slabs)
     n_z, n_y, n_x = slabs[0].shape
+    labels, lithium = xp.empty((n_z, n_y, n_x), dtype=xp.uint8), xp.empty((n_z, n_y, n_x), dtype=xp.float32)
+    radius = xp.asarray(t.bore.distance(n_y, n_x))
+    labels[:] = xp.where(radius <= reach, xp.uint8(Phase.CASING), xp.uint8(Phase.OUTSIDE))
+    lithium[:] = np.nan
     window = t.bore.window(n_y, n_x)
     cut = [slab[(slice(None), *window)] for slab in slabs]
-    here = replace(t, bore=replace(t.bore, y=t.bore.y - window[0].start, x=t.bore.x - window[1].start))
+    if not cut[0].size:
+        return labels, lithium
+    here = replace(t, bore=t.bore.seen_from(window[0].start, window[1].start))
     place = place_slab(cut[0].shape, z0, bore=here.bore, collector=t.collector, electrolyte=t.electrolyte, xp=xp)
     if not t.layout.has_carbon and len(slabs) == 2:
         # Without carbon a dark voxel beside the electrolyte is lithium or void too, and the pair tells which.
@@ -194,11 +213,6 @@ def _assembled(t: Thresholds, slabs: list[Array], z0: int, named: Array | None) 
     phases = xp.where(dense_end, xp.uint8(Phase.COLLECTOR), phases).astype(xp.uint8)
     shares_of_lithium = xp.where(t.is_counter(place.rows), xp.float32(0), shares_of_lithium)
     _continue_to_wall(here.bore, phases, shares_of_lithium)
-    radius = xp.asarray(t.bore.distance(n_y, n_x))
-    reach = min(t.bore.outer_radius_px or np.inf, min(n_y, n_x) / 2)
-    labels, lithium = xp.empty((n_z, n_y, n_x), dtype=xp.uint8), xp.empty((n_z, n_y, n_x), dtype=xp.float32)
-    labels[:] = xp.where(radius <= reach, xp.uint8(Phase.CASING), xp.uint8(Phase.OUTSIDE))
-    lithium[:] = np.nan
     labels[(slice(None), *window)] = xp.where(place.bore, phases, labels[(slice(None), *window)])
     lithium[(slice(None), *window)] = xp.where(place.bore, shares_of_lithium, xp.float32(np.nan))
     return labels, lithium

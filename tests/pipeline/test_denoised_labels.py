@@ -8,8 +8,11 @@ import zarr
 from pydantic import ValidationError
 
 from xelith.materials import Phase
+from xelith.pipeline import phase_map, phase_task
+from xelith.pipeline.phase_task import PhasesTask
 from xelith.pipeline.run import run_config
 from xelith.pipeline.sections import Segmentation
+from xelith.pipeline.store import open_level
 from xelith.segmentation import denoising
 
 SHAPE, VOXEL_UM, FILM = (48, 56, 56), 2.0, 16
@@ -82,3 +85,29 @@ def test_labels_are_those_of_denoised_values(tmp_path, monkeypatch):
 def test_what_has_no_thresholds_is_not_denoised(method):
     with pytest.raises(ValidationError, match="it serves the thresholds"):
         Segmentation(method=method, denoise="tv")
+
+
+IMAGES = ("labels/phases", "fractions/lithium")
+
+
+def voxels(folder):
+    return [np.asarray(open_level(folder / "xenon.ome.zarr" / name, 0)[:]) for name in IMAGES]
+
+
+def test_parts_label_as_the_whole_does(tmp_path, monkeypatch):
+    config, widths = write_config(tmp_path), []
+    work = PhasesTask._part
+
+    def seen(task, slab, y, x):
+        widths.append(len(x))
+        return work(task, slab, y, x)
+
+    monkeypatch.setattr(PhasesTask, "_part", seen)
+    run_config(config, tmp_path / "whole", advance=lambda stage, done, total: None)
+    assert set(widths) == {56}
+    monkeypatch.setattr(phase_map, "PART_OF_MEMORY", 0.0)
+    monkeypatch.setattr(phase_task, "SMALLEST_PART", 20)
+    run_config(config, tmp_path / "parts", advance=lambda stage, done, total: None)
+    assert set(widths) == {56, 20, 16}
+    for whole, parts in zip(voxels(tmp_path / "whole"), voxels(tmp_path / "parts"), strict=True):
+        np.testing.assert_array_equal(parts, whole)

@@ -113,3 +113,26 @@ def test_slabs_of_other_scans_or_shapes_are_refused(small_cell):
         apply(thresholds, cell.volumes["argon"], None, 0)
     with pytest.raises(ValueError, match="register them to one grid"):
         apply(thresholds, cell.volumes["argon"], cell.volumes["xenon"][1:], 0)
+
+
+@pytest.mark.parametrize("scans", [BOTH, ("xenon",)])
+def test_parts_of_slices_with_their_halo_give_what_the_whole_gives(small_cell, scans):
+    cell = small_cell(seed=3, noise=1.0)
+    thresholds, (labels, lithium) = labelled(cell, scans)
+    n_y, n_x = labels.shape[1:]
+    for y, x in ((0, 0), (10, 30), (50, 2), (40, 44)):  # 20 wide, of 72 x 70 voxels
+        spans = [slice(max(a - HALO_VOXELS, 0), min(a + 20 + HALO_VOXELS, n)) for a, n in ((y, n_y), (x, n_x))]
+        corner = (spans[0].start, spans[1].start)
+        slabs = [cell.volumes[scan][(slice(None), *spans)] if scan in scans else None for scan in BOTH]
+        part = apply(thresholds, *slabs, 0, corner=corner, view=(n_y, n_x))
+        inner = (slice(None), slice(y - corner[0], y - corner[0] + 20), slice(x - corner[1], x - corner[1] + 20))
+        np.testing.assert_array_equal(part[0][inner], labels[:, y : y + 20, x : x + 20])
+        np.testing.assert_array_equal(part[1][inner], lithium[:, y : y + 20, x : x + 20])
+
+
+def test_a_part_beside_the_bore_is_casing_and_outside(small_cell):
+    cell = small_cell(seed=3)
+    thresholds, (labels, _) = labelled(cell)
+    part, lithium = apply(thresholds, *(cell.volumes[s][:, :6, :70] for s in BOTH), 0, view=labels.shape[1:])
+    np.testing.assert_array_equal(part, labels[:, :6])
+    assert np.isnan(lithium).all()
