@@ -21,6 +21,9 @@ MEDIAN_OF_NORMAL = 0.6745
 
 COLUMNS_AROUND = 15
 
+BEND_STEP = 0.1
+"""Step in line integrals over which the bend of the paths is told: far above the tables' rounding."""
+
 
 def shares_of_rows(pair: RayPair, argon: Array, xenon: Array, *, first_row: int = 0) -> tuple[tuple[Array, ...], int]:
     """Decompose some rows and reconstruct their shares, where their sinograms lie.
@@ -43,7 +46,8 @@ def shares_of_rows(pair: RayPair, argon: Array, xenon: Array, *, first_row: int 
     """
     xp = array_namespace(argon, xenon)
     solid, gas, n = decomposed(argon, xenon, pair.model, wall_cm=pair.wall_cm, threads=pair.threads)
-    gas = gas - np.float32(pair.beside_cm)
+    more_solid, more_gas = noise_bias(argon, xenon, gas, pair)
+    solid, gas = solid - more_solid, gas - more_gas - np.float32(pair.beside_cm)
     # Electrolyte that is not there reads as gas that is: one pattern, with two signs.
     pattern = xp.asarray(steady_pattern(range(first_row, first_row + len(xenon)), pair.layout.shape[2]))
     depth = xp.mean(xenon, axis=(0, 1))
@@ -56,6 +60,47 @@ def _noise(paths: Array, depth: Array, pattern: Array) -> Array:
     xp = array_namespace(paths)
     signs = xp.asarray(np.where(np.arange(paths.shape[1]) % 2, -1, 1).astype(np.float32))[:, None]
     return (signs * paths + (xp.asarray(steady_std(paths, depth)) * pattern)[:, None, :]).astype(xp.float32)
+
+
+def noise_bias(argon: Array, xenon: Array, gas: Array, pair: RayPair) -> tuple[Array, Array]:
+    """Return by how much noise alone lengthens the mean paths, as they are no straight function of line integrals.
+
+    Xenon's K edge lies amid the beam that deep electrolyte leaves, so that the gas path bends: half its second
+    derivatives times the variance of the line integrals. That variance is told by second differences of the gas
+    paths from view to view, in which electrolyte hardly shows.
+
+    Parameters
+    ----------
+    argon, xenon : (n_rows, n_theta, n_cols) array of float32
+        Line integrals of the same rays, dimensionless.
+    gas : (n_rows, n_theta, n_cols) array of float32
+        Gas paths that they were decomposed into, in cm.
+    pair : RayPair
+        Both scans.
+
+    Returns
+    -------
+    solid_cm, gas_cm : (n_rows, 1, n_cols) array of float32
+        To be subtracted from each path, in cm.
+    """
+    xp = array_namespace(argon, xenon)
+    wall_cm = None if pair.wall_cm is None else pair.wall_cm.mean(axis=0, keepdims=True)
+    means = [xp.mean(values, axis=1, keepdims=True) for values in (argon, xenon)]
+
+    def paths(*steps: float) -> Array:  # numpydoc ignore=GL08
+        moved = [mean + np.float32(step) for mean, step in zip(means, steps, strict=True)]
+        return xp.stack(decomposed(moved[0], moved[1], pair.model, wall_cm=wall_cm, threads=pair.threads)[:2])
+
+    h, middle_paths = BEND_STEP, paths(0.0, 0.0)
+    ends = [(paths(h, 0.0), paths(-h, 0.0)), (paths(0.0, h), paths(0.0, -h))]
+    slope, bend = xp.zeros_like(middle_paths), xp.zeros_like(middle_paths)
+    for above, below in ends:
+        slope = slope + ((above - below) / (2 * h)) ** 2
+        bend = bend + (above + below - 2 * middle_paths) / h**2
+    second = gas[:, 2:] - 2 * gas[:, 1:-1] + gas[:, :-2]
+    variance = xp.mean(second**2, axis=1, keepdims=True) / SECOND / slope[1]
+    bias = (0.5 * variance * bend).astype(xp.float32)
+    return bias[0], bias[1]
 
 
 def steady_pattern(rows: range, n_cols: int) -> NDArray[np.float32]:

@@ -1,6 +1,6 @@
 """Views whose rays climb: a cone beam, or a parallel beam along a leaning axis."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from .beam import transmitted
 from .cone_rays import Fan, cone_path_lengths, fan
 from .light import LightPath
 from .rays import LANES
-from .waves import Wave, chords, each
+from .waves import Wave, each, mean_chords, within_tube
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,16 +53,18 @@ def climbing_waves(
     def _project(view: int) -> Wave:
         dz, dy, dx = places[view]
         lines = _lines(path, pencil, float(theta[view]), (float(dy), float(dx)))
+        around = mean_chords(path, lines.distances)
+        held_um, share = within_tube(path, lines.distances, around[0])
         paths = cone_path_lengths(
             path.labels[:],
-            _in_voxels(lines, path.voxel_um, path.pose.turn_rad),
+            _in_voxels(replace(lines, distances=held_um), path.voxel_um, path.pose.turn_rad),
             float(path.radii_um[0]) / path.voxel_um,
             pencil.climbs,
             heights=(pencil.heights_um - dz) / path.voxel_um,
             channels=channels,
             n_channels=len(codes),
         )
-        return _wave(path, paths, lines.distances, pencil.climbs)
+        return _wave(path, paths * share[:, None, None], around, pencil.climbs)
 
     return list(each(_project, len(theta), threads))
 
@@ -108,10 +110,9 @@ def _in_voxels(lines: Fan, voxel_um: float, turn_rad: float) -> Fan:
 
 
 def _wave(
-    path: LightPath, paths: NDArray[np.float32], distances_um: NDArray[np.float64], climbs: NDArray[np.float64]
+    path: LightPath, paths: NDArray[np.float32], around: NDArray[np.float64], climbs: NDArray[np.float64]
 ) -> Wave:
     """Send the beam through projected tissues, base and rings."""
-    around = chords(path, distances_um)
     lengthening = np.sqrt(1 + climbs**2)
     analytic = (around.T[:, :, None] * lengthening[:, None]).astype(np.float32)
     channels = np.concatenate([paths, analytic], axis=1)

@@ -13,7 +13,7 @@ from .fringes import propagate
 from .light import LightPath, Palette
 from .pixels import average_pixels
 from .rays import LANES, TISSUES, path_lengths
-from .waves import Wave, chords, each
+from .waves import Wave, each, mean_chords, within_tube
 
 
 def expected_views(
@@ -66,7 +66,8 @@ def _parallel(path: LightPath, theta: NDArray[np.float64], moved_um: NDArray[np.
     cos, sin = cos_sin(theta)
     offset_um = shifts_um[:, 1] * cos + shifts_um[:, 0] * sin
     distances = [rays_um - offset for offset in offset_um]
-    around = [chords(path, s) for s in distances]
+    around = [mean_chords(path, s) for s in distances]
+    lines = [within_tube(path, s, chord[0]) for s, chord in zip(distances, around, strict=True)]
     cos, sin = cos_sin(theta - path.pose.turn_rad)
     intensity = np.empty((len(theta), n_rays, len(path.palettes) * LANES), dtype=np.float32)
     with_phase = path.acquisition.optics.propagation_mm > 0
@@ -76,7 +77,8 @@ def _parallel(path: LightPath, theta: NDArray[np.float64], moved_um: NDArray[np.
 
         def _project(view: int, labels: Any = labels, palette: Palette = palette, part: slice = part) -> None:
             direction = (float(cos[view]), float(sin[view]))
-            paths = _block_paths(path, labels, palette, direction, distances[view] / path.voxel_um)
+            paths = _block_paths(path, labels, palette, direction, lines[view][0] / path.voxel_um)
+            paths *= lines[view][1][:, None, None]
             depths = path.jig + sum(np.multiply.outer(a, b) for a, b in zip(around[view], palette.shared, strict=True))
             intensity[view, :, part] = transmitted(paths, palette.excess, depths.astype(np.float32), path.weights)
             if phase is not None:

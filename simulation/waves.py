@@ -49,13 +49,16 @@ def each(function: Callable[[int], T], count: int, threads: int) -> Iterable[T]:
     return map(function, range(count)) if threads == 1 else thread_map(function, range(count), threads=threads)
 
 
-def chords(path: LightPath, distances_um: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the path of rays in the tube and in each ring around it.
+def mean_chords(path: LightPath, distances_um: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the path in the tube and in each ring, averaged over the width of each ray.
+
+    A chord rises like a root from the rim. Taken along the middle of each ray alone, the rim jumps from ray to ray as
+    the tube moves by parts of one, and two scans of a cell that moved differ by what no detector sees.
 
     Parameters
     ----------
     path : LightPath
-        Radii of tube and rings.
+        Radii of tube and rings, and width of the rays.
     distances_um : (n_rays,) array of float64
         Distance of each ray from the tube's axis in µm.
 
@@ -64,5 +67,44 @@ def chords(path: LightPath, distances_um: NDArray[np.float64]) -> NDArray[np.flo
     (n_rings + 1, n_rays) array of float64
         Chords in µm, from the inside out.
     """
-    chords = 2 * np.sqrt(np.maximum(path.radii_um[:, None] ** 2 - distances_um**2, 0.0))
-    return np.diff(chords, axis=0, prepend=0.0)
+    half_um = _half_width_um(path)
+    above, below = (_area_beside(path.radii_um[:, None], distances_um + side) for side in (half_um, -half_um))
+    return np.diff((above - below) / (2 * half_um), axis=0, prepend=0.0)
+
+
+def within_tube(
+    path: LightPath, distances_um: NDArray[np.float64], tube_um: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Return lines that stand for the part of each ray that meets the tube.
+
+    Parameters
+    ----------
+    path : LightPath
+        Radius of the tube, and width of the rays.
+    distances_um : (n_rays,) array of float64
+        Distance of each ray from the tube's axis in µm.
+    tube_um : (n_rays,) array of float64
+        Mean chord of each ray in the tube, in µm.
+
+    Returns
+    -------
+    (n_rays,) array of float64
+        Distance of the line in µm: the middle of the part that meets the tube; of the ray where none does.
+    (n_rays,) array of float32
+        Mean chord over the line's own, dimensionless.
+    """
+    half_um, radius = _half_width_um(path), path.radii_um[0]
+    middle = 0.5 * (np.maximum(distances_um - half_um, -radius) + np.minimum(distances_um + half_um, radius))
+    lines = np.where(tube_um > 0, middle, distances_um)
+    own = 2 * np.sqrt(np.maximum(radius**2 - lines**2, 0.0))
+    return lines, np.divide(tube_um, own, out=np.ones_like(own), where=own > 0).astype(np.float32)
+
+
+def _half_width_um(path: LightPath) -> float:
+    return 0.5 * path.acquisition.voxel_um / path.acquisition.rays_per_pixel
+
+
+def _area_beside(radius: NDArray[np.float64], distance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Area of a disc between its middle and a line at some distance: the integral of its chords."""
+    held = np.clip(distance, -radius, radius)
+    return held * np.sqrt(radius**2 - held**2) + radius**2 * np.arcsin(held / radius)

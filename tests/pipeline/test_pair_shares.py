@@ -7,7 +7,7 @@ import pytest
 
 from xelith.arrays import open_device
 from xelith.materials import MATERIALS, Gas, tube
-from xelith.pipeline.pair_shares import shares_of_rows, steady_pattern, steady_std
+from xelith.pipeline.pair_shares import decomposed, noise_bias, shares_of_rows, steady_pattern, steady_std
 from xelith.pipeline.ray_pairs import RayPair, Side
 from xelith.pipeline.steps import FourierFbp
 from xelith.reconstruction.two_gas import ray_model
@@ -86,3 +86,19 @@ def test_stated_noise_is_that_of_scans_with_flats_of_their_own():
     blocks = [volume[inner].reshape(n, 3, 4, 3, 4).mean(axis=(2, 4)) for volume in (share, noise)]
     spread, stated = (blocks[0] - blocks[0].mean(axis=0)).std(), blocks[1].std()
     assert stated == pytest.approx(spread, rel=0.1)  # 360 blocks each: 5 %
+
+
+def test_noise_alone_makes_no_gas():
+    """Deep electrolyte without gas: the mean gas path of noisy rays is not 0 until what noise bends is taken off."""
+    beam, solid = tube("Mo", 44, filters=[("Al", 0.2)]), MATERIALS["li5.5ps4.5br1.5"]
+    model = ray_model(beam, solid, Gas("argon", 1.0), Gas("xenon", 6.0), longest_cm=0.1)
+    pair = SimpleNamespace(model=model, wall_cm=None, threads=1)
+    light = float(beam.photons @ np.exp(-solid.mu_per_cm(beam.energy_kev) * 0.08)) / float(beam.photons.sum())
+    counts = np.random.default_rng(5).poisson(400, (2, 40, 200, 48))
+    argon, xenon = -np.log(counts / 400).astype(np.float32) - np.float32(np.log(light))
+    _, gas, _ = decomposed(argon, xenon, model, wall_cm=None, threads=1)
+    bias = noise_bias(argon, xenon, gas, pair)[1]
+    random = gas.std() / gas.size**0.5
+    assert abs(gas.mean()) > 5 * random  # else there is nothing to mend
+    # a third for orders beyond the second, three deviations for chance
+    assert abs((gas - bias).mean()) < abs(gas.mean()) / 3 + 3 * random
