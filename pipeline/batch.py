@@ -4,8 +4,9 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .config import Config
 from .loading import ConfigError, load_config
@@ -32,11 +33,14 @@ class Item:
         Its configuration.
     job : str or None
         Job that it was last sent as, for instance "4711_3".
+    sent : str or None
+        When that was; ISO 8601, UTC.
     """
 
     name: str
     config: Path
     job: str | None = None
+    sent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,15 @@ class BatchSeries:
         Indices of its scans among the items.
     job : str or None
         Job that its evaluation was last sent as.
+    sent : str or None
+        When that was; ISO 8601, UTC.
     """
 
     name: str
     file: Path
     members: tuple[int, ...]
     job: str | None = None
+    sent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -154,7 +161,7 @@ class Batch:
                     f"{whole}; put new scans last, or give another --out"
                 )
             members.append(places[whole])
-        now = BatchSeries(folder, path, tuple(members), None if known is None else known.job)
+        now = replace(known or BatchSeries(folder, path, ()), members=tuple(members))
         others = [one for one in self.series if one is not known]
         return replace(self, items=tuple(items), series=(*others, now))
 
@@ -171,7 +178,7 @@ class Batch:
         Batch
             With the jobs noted.
         """
-        items = [replace(item, job=jobs.get(index, item.job)) for index, item in enumerate(self.items)]
+        items = [_sent(item, jobs.get(index)) for index, item in enumerate(self.items)]
         return replace(self, items=tuple(items))
 
     def evaluated(self, jobs: dict[int, str]) -> "Batch":
@@ -187,7 +194,7 @@ class Batch:
         Batch
             With the jobs noted.
         """
-        series = [replace(one, job=jobs.get(index, one.job)) for index, one in enumerate(self.series)]
+        series = [_sent(one, jobs.get(index)) for index, one in enumerate(self.series)]
         return replace(self, series=tuple(series))
 
     def save(self) -> None:
@@ -197,6 +204,14 @@ class Batch:
         series = [asdict(one) | {"file": str(one.file)} for one in self.series]
         record = {"schema": SCHEMA, "items": items, "series": series}
         write_text(self.root / RECORD, json.dumps(record, indent=1, ensure_ascii=False))
+
+
+Entry = TypeVar("Entry", Item, BatchSeries)
+
+
+def _sent(entry: Entry, job: str | None) -> Entry:
+    """Note the job of an entry that was sent now."""
+    return entry if job is None else replace(entry, job=job, sent=datetime.now(UTC).isoformat(timespec="seconds"))
 
 
 def _free_name(config: Path, taken: set[str]) -> str:
@@ -239,19 +254,23 @@ def load_batch(root: Path) -> Batch:
 
 
 def _item(entry: Any) -> Item:
-    name, job = entry["name"], entry.get("job")
+    name = entry["name"]
     if not isinstance(name, str) or not 1 <= len(name.split("/")) <= 2 or not all(map(_is_name, name.split("/"))):
         raise ValueError(f"{name!r} is no folder name")
-    return Item(name, Path(entry["config"]), job if isinstance(job, str) else None)
+    return Item(name, Path(entry["config"]), _text(entry.get("job")), _text(entry.get("sent")))
 
 
 def _series(entry: Any, n_items: int) -> BatchSeries:
-    name, job, members = entry["name"], entry.get("job"), tuple(entry["members"])
+    name, members = entry["name"], tuple(entry["members"])
     if not isinstance(name, str) or not _is_name(name):
         raise ValueError(f"{name!r} is no folder name")
     if not all(isinstance(place, int) and 0 <= place < n_items for place in members):
         raise ValueError(f"series {name} names items {members} of {n_items}")
-    return BatchSeries(name, Path(entry["file"]), members, job if isinstance(job, str) else None)
+    return BatchSeries(name, Path(entry["file"]), members, _text(entry.get("job")), _text(entry.get("sent")))
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _is_name(text: str) -> bool:

@@ -198,13 +198,15 @@ def send_series(batch: Batch, index: int, jobs: Sequence[str], resources: Resour
     return _send_after(batch, f"series-{index}", ["batch-series", str(batch.root), str(index)], jobs, resources)
 
 
-def queued(jobs: Sequence[str]) -> set[str]:
+def queued(jobs: Sequence[str], *, timeout_s: float = TIMEOUT_S) -> set[str]:
     """Tell which jobs still wait or run.
 
     Parameters
     ----------
     jobs : sequence of str
         As `send` named them.
+    timeout_s : float
+        How long SLURM may take to answer, in s.
 
     Returns
     -------
@@ -216,7 +218,7 @@ def queued(jobs: Sequence[str]) -> set[str]:
     numbers = ",".join(sorted({job.split("_")[0] for job in jobs}))
     ask = ["squeue", "--noheader", "--array", "--format=%i", f"--jobs={numbers}"]
     try:
-        done = subprocess.run(ask, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        done = subprocess.run(ask, capture_output=True, text=True, timeout=timeout_s, check=False)
     except subprocess.TimeoutExpired:
         return set(jobs)
     if done.returncode and "Invalid job id" not in done.stderr:  # what it says where every job is forgotten

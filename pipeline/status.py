@@ -52,8 +52,8 @@ class RunStatus:
     sample : str or None
         As the run named it; None before it was first started.
     state : str
-        waiting, running, done, failed, stopped (by a signal), interrupted (its process is gone without a word) or
-        corrupt (chunks on disk are not what was written).
+        waiting, running, done, failed, stopped (by a signal), interrupted (its process is gone without a word),
+        corrupt (chunks on disk are not what was written) or, in a batch, lost (its job left the queue and never began).
     progress : float
         Share of the estimated work that is done, 0 to 1.
     remaining_s : float or None
@@ -66,6 +66,8 @@ class RunStatus:
         When it was last started, and when its ledger last grew; ISO 8601, UTC.
     holder : str or None
         Process and machine of the last start.
+    note : str or None
+        What a batch knows of a run that has not begun.
     """
 
     folder: Path
@@ -78,6 +80,7 @@ class RunStatus:
     started: str | None = None
     changed: str | None = None
     holder: str | None = None
+    note: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the state for a script.

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from .status import RunStatus
 
-STYLES = {"done": "green", "running": "cyan", "failed": "red", "stopped": "yellow", "interrupted": "yellow"}
+YELLOW = ("stopped", "interrupted", "lost")
+STYLES = {"done": "green", "running": "cyan", "failed": "red"} | dict.fromkeys(YELLOW, "yellow")
 
 
 def status(
@@ -24,7 +25,7 @@ def status(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> None:
-    """Say how every run is: state, progress, time left, errors. Exit status 1 if one failed or a chunk is corrupt."""
+    """Say how every run is: state, progress, time left, errors. Exit status 1 if one failed, is lost or corrupt."""
     from .integrity import verify_run
     from .publishing import verify_copy
 
@@ -45,19 +46,20 @@ def status(
                 typer.echo(f"corrupt: {chunk if '://' in chunk else f'{place}/{chunk}'}")
         if verify and not any(corrupt.values()):
             typer.echo("every chunk is as it was written")
-    if any(run.state == "failed" for run in runs) or any(corrupt.values()):
+    if any(run.state in ("failed", "lost") for run in runs) or any(corrupt.values()):
         raise typer.Exit(1)
 
 
 def _runs(folder: Path) -> "list[RunStatus]":
     """Runs of a batch, of one folder, or of the folders inside a folder."""
     from .batch import RECORD, load_batch
+    from .batch_states import batch_states
     from .status import STATE, run_status, scans_of_series, series_status
 
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {folder}; give the --out of `xelith run` or of `xelith submit`")
     if (folder / RECORD).is_file():
-        return load_batch(folder).states()
+        return batch_states(load_batch(folder))
     if scans := [run_status(path) for path in scans_of_series(folder)]:
         return [*scans, series_status(folder, scans)]
     if (folder / STATE).is_dir():
@@ -85,7 +87,7 @@ def _table(runs: "Sequence[RunStatus]", folder: Path) -> "Table":
         table.add_column(heading, overflow="fold")
     for run in runs:
         at_work = next((stage for stage in run.stages if stage.done < stage.total), None)
-        note = run.error or (f"{at_work.name}" if at_work is not None and run.state != "waiting" else "")
+        note = run.error or run.note or (f"{at_work.name}" if at_work is not None and run.state != "waiting" else "")
         blocks = f"{sum(s.done for s in run.stages)}/{sum(s.total for s in run.stages)}"
         table.add_row(
             Text(_name(run.folder, folder)),

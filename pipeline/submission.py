@@ -20,6 +20,7 @@ from .batch import (
     load_batch,
     load_for_submission,
 )
+from .batch_states import batch_states
 from .config import Config
 from .ledger import Ledger, locked
 from .loading import ConfigError, load_config
@@ -30,7 +31,7 @@ from .store import write_text
 
 log = logging.getLogger(__name__)
 
-RETRIED = ("failed", "stopped", "interrupted", "corrupt")
+RETRIED = ("failed", "stopped", "interrupted", "corrupt", "lost")
 SCAN_ENDINGS = (".h5", ".hdf5", ".hdf", ".nxs", ".nx", ".txrm", ".tif", ".tiff")
 SETTLED_S = 30.0
 POLL_S = 5.0
@@ -97,10 +98,9 @@ def resubmit(root: Path, *, at_once: int | None = None) -> dict[str, str]:
     if not batch.items:
         raise ConfigError(f"{root} holds no batch; submit configurations first")
     entries: list[Item | BatchSeries] = [*batch.items, *batch.series]
-    known = queued([entry.job for entry in entries if entry.job is not None])
     is_due = [
-        status.state in RETRIED or (status.state == "waiting" and entry.job not in known)
-        for entry, status in zip(entries, batch.states(), strict=True)
+        status.state in RETRIED or (status.state == "waiting" and entry.job is None)
+        for entry, status in zip(entries, batch_states(batch), strict=True)
     ]
     again = [index for index in range(len(batch.items)) if is_due[index]]
     touched = [

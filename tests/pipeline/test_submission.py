@@ -8,13 +8,16 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
 import pytest
 import yaml
 
-from xelith.pipeline.batch import Batch, find_configs, load_batch, load_for_submission
+from xelith.pipeline.batch import Batch, Item, find_configs, load_batch, load_for_submission
+from xelith.pipeline.batch_states import batch_states
 from xelith.pipeline.compute import Compute
 from xelith.pipeline.ledger import Ledger
 from xelith.pipeline.loading import ConfigError
@@ -181,8 +184,11 @@ def test_what_slurm_still_has_is_known(slurm, tmp_path):
     ).stdout.strip()
     jobs = [f"{held}_1", f"{held}_2", f"{held}_3"]
     assert queued(jobs) == {f"{held}_1", f"{held}_3"}
+    items = tuple(Item(f"run{n}", tmp_path / "no.yaml", job) for n, job in enumerate(jobs))
+    batch = Batch(tmp_path / "batch", items)
     slurm_says("scancel", f"{held}_3")
     assert queued(jobs) == {f"{held}_1"}
+    assert [run.state for run in batch_states(batch)] == ["waiting", "lost", "lost"]
     slurm_says("scancel", held)
     assert queued(jobs) == set() and queued(["999999_1"]) == set()
 
@@ -394,6 +400,63 @@ def test_a_series_waits_for_its_scans_and_is_sent_again_with_them(disc_run, monk
     assert resubmit(root) == {"time_lapse": "9"}  # its job was taken from the queue before it began
     with pytest.raises(ConfigError, match="1 series and none number 1"):
         run_series_item(root, 1)
+
+
+def test_a_job_cancelled_in_the_queue_is_lost_and_sent_again(disc_run, monkeypatch):
+    folder, root, queue = disc_run.folder, disc_run.folder / "batch", disc_run.folder / "queue"
+    calls = fake_sbatch(folder, monkeypatch)
+    paths = [shutil.copy(disc_run.config(), folder / f"{name}.yaml") for name in ("a", "b", "c")]
+    queue.write_text("1_0\n1_1\n1_2\n2\n")
+    assert submit([Path(path) for path in paths], root) == {"a": "1_0", "b": "1_1", "c": "1_2"}
+    assert [run.state for run in batch_states(load_batch(root))] == ["waiting"] * 3
+    note(root / "a", "started", "done")
+    queue.write_text("1_2\n2\n")  # the first has ended, the second was cancelled, the third waits
+    told = xelith("status", root, "--json", cwd=folder)
+    assert told.returncode == 1
+    runs = json.loads(told.stdout)["runs"]
+    assert [run["state"] for run in runs] == ["done", "lost", "waiting"]
+    assert "job 1_1 is not in the queue and never began; `xelith submit --retry failed`" in runs[1]["note"]
+    assert runs[2]["note"].startswith("job 1_2, sent 0 h 0")
+    assert "1 lost" in xelith("status", root, cwd=folder).stdout
+    assert resubmit(root) == {"b": "3_1"}
+    assert "--array=1" in calls()[2]
+    queue.write_text("1_2\n2\n3_1\n4\n")
+    assert [run.state for run in batch_states(load_batch(root))] == ["done", "waiting", "waiting"]
+    assert resubmit(root) == {}
+
+
+def test_without_a_queue_that_answers_a_run_waits(disc_run, monkeypatch):
+    fake_sbatch(disc_run.folder, monkeypatch)
+    root, squeue = disc_run.folder / "batch", disc_run.folder / "bin" / "squeue"
+    submit([disc_run.config()], root)
+    batch = load_batch(root)
+    sent = datetime.now(UTC) - timedelta(hours=3, minutes=5)
+    item = replace(batch.items[0], sent=sent.isoformat(timespec="seconds"))
+    squeue.write_text("#!/bin/sh\necho slurm_load_jobs error: Unable to contact slurm controller >&2\nexit 1\n")
+    (run,) = batch_states(replace(batch, items=(item,)))
+    assert (run.state, run.note) == ("waiting", "job 1_0, sent 3 h 05 min ago")
+    squeue.write_text("#!/bin/sh\necho slurm_load_jobs error: Invalid job id specified >&2\nexit 1\n")
+    assert [run.state for run in batch_states(batch)] == ["lost"]
+    squeue.unlink()
+    monkeypatch.setenv("PATH", str(squeue.parent))  # a machine without SLURM
+    assert [run.state for run in batch_states(batch)] == ["waiting"]
+    (run,) = batch_states(replace(batch, items=(replace(item, job=None, sent=None),)))
+    assert (run.state, run.note) == ("waiting", "not sent; `xelith submit --retry failed` sends it")
+    (run,) = batch_states(replace(batch, items=(replace(item, sent="long ago"),)))
+    assert run.note == "job 1_0"
+
+
+def test_a_run_that_ended_while_the_queue_was_asked_is_not_lost(disc_run, monkeypatch):
+    fake_sbatch(disc_run.folder, monkeypatch)
+    root = disc_run.folder / "batch"
+    submit([disc_run.config()], root)
+
+    def asked(jobs, *, timeout_s):
+        note(root / "run", "started", "done")
+        return set()
+
+    monkeypatch.setattr("xelith.pipeline.batch_states.queued", asked)
+    assert [run.state for run in batch_states(load_batch(root))] == ["done"]
 
 
 def test_a_series_with_a_fault_is_not_sent(disc_run):
