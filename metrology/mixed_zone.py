@@ -116,16 +116,54 @@ def row_shares(
     RowShares
         Means.
     """
-    ring = np.minimum((RINGS * (radius_px / reach_px) ** 2).astype(np.int64), RINGS)  # rings of one area
+    ring = rings_of_one_area(radius_px, reach_px)
     counts = np.bincount(ring.ravel(), minlength=RINGS + 1)[:RINGS].astype(np.float64)
     found = np.full((3, len(rows), RINGS), np.nan)
     for place, z in enumerate(rows):
         planes = [np.asarray(to_host(v[z : z + 1])[0]) for v in (electrolyte, gas, labels)]
         parts = (planes[0], planes[1], planes[2] == Phase.LITHIUM)
         for k, part in enumerate(parts):
-            total = np.bincount(ring.ravel(), weights=part.astype(np.float64).ravel(), minlength=RINGS + 1)
-            found[k, place] = total[:RINGS] / np.maximum(counts, 1.0)
+            found[k, place] = ring_means(part, ring)
     return RowShares(found[0], found[1], found[2], counts / counts.sum(), 0, row_um)
+
+
+def rings_of_one_area(radius_px: NDArray[np.floating], reach_px: float) -> NDArray[np.int64]:
+    """Cut a disc into rings of one area.
+
+    Parameters
+    ----------
+    radius_px : (n_y, n_x) array
+        Distance of each column from the axis, in voxels.
+    reach_px : float
+        Radius of the disc, in voxels.
+
+    Returns
+    -------
+    (n_y, n_x) array of int64
+        Ring of each column, from 0 in the middle; `RINGS` beyond the disc.
+    """
+    return np.minimum((RINGS * (radius_px / reach_px) ** 2).astype(np.int64), RINGS)
+
+
+def ring_means(plane: NDArray[np.generic], ring: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Average a slice over rings.
+
+    Parameters
+    ----------
+    plane : (n_y, n_x) array
+        Any quantity.
+    ring : (n_y, n_x) array of int64
+        From `rings_of_one_area`.
+
+    Returns
+    -------
+    (RINGS,) array of float64
+        Means; NaN where a voxel of the ring is NaN.
+    """
+    counts = np.bincount(ring.ravel(), minlength=RINGS + 1)[:RINGS]
+    total = np.bincount(ring.ravel(), weights=plane.astype(np.float64).ravel(), minlength=RINGS + 1)
+    found: NDArray[np.float64] = total[:RINGS] / np.maximum(counts, 1.0)
+    return found
 
 
 def mixed_zone(shares: RowShares, *, begins: float, hidden_rows: float, before: RowShares | None = None) -> MixedZone:

@@ -32,11 +32,18 @@ class Stage:
         Shares of electrolyte and gas, or why there are none.
     survey : Survey or None
         What the labels tell.
+    mark : str
+        Fingerprint of all that these depend on.
+    rows : (n_z, 3, n_rings) array of float32 or None
+        Of a scan before charging: means of the shares of electrolyte, gas and labelled lithium over the rows and
+        rings of the charged scan, where it was registered to that.
     """
 
     labelled: Labelled | Unlabelled
     shares: TwoGas | str
     survey: Survey | None
+    mark: str = ""
+    rows: NDArray[np.float32] | None = None
 
 
 def config_before(config: Config) -> Config | None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from math import ceil, floor
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..metrology.mixed_zone import MixedZone, RowShares, mixed_zone, row_shares
 from ..metrology.survey import Survey
@@ -45,8 +46,10 @@ def mixed_of(labelled: Labelled, survey: Survey, shares: TwoGas | str, before: S
     if interface is None or survey.penetration is None:
         return "the labels hold no electrolyte"
     begins = float(np.mean(interface.heights_px()))
-    rows, fresh = shares_by_row(labelled, survey, shares), None if before is None else _rows_before(before)
-    if fresh is not None:
+    rows, fresh = shares_by_row(labelled, survey, shares), None
+    if before is not None and before.rows is not None:
+        fresh = _registered_rows(rows, labelled, survey, before.rows)
+    elif before is not None and (fresh := _rows_before(before)) is not None:
         rows, fresh = on_same_rows(rows, fresh)
     fault = gas_fault(labelled) or share_fault(rows.electrolyte @ rows.weights)
     if fault is not None:
@@ -83,11 +86,9 @@ def shares_by_row(labelled: Labelled, survey: Survey, shares: TwoGas) -> RowShar
     RowShares
         Means over rings of the bore, its rim left out.
     """
-    n_z, n_y, n_x = labelled.layout.shape
-    bore, frame = labelled.thresholds.bore, survey.frame
-    heights = [0.0 if s is None else float(np.mean(s.heights_px())) for s in (frame.interface, frame.counter)]
-    first, last = max(floor(heights[0]) + 1, 0), min(ceil(heights[1]), n_z) - (1 if survey.counter_in_view else 0)
-    rows = range(first, last) if frame.anode == "low" else range(n_z - 1 - first, n_z - 1 - last, -1)
+    _, n_y, n_x = labelled.layout.shape
+    bore = labelled.thresholds.bore
+    first, rows = _rows(labelled, survey)
     found = row_shares(
         shares.electrolyte,
         shares.gas,
@@ -98,3 +99,17 @@ def shares_by_row(labelled: Labelled, survey: Survey, shares: TwoGas) -> RowShar
         row_um=labelled.layout.voxel_um,
     )
     return replace(found, first=first)
+
+
+def _rows(labelled: Labelled, survey: Survey) -> tuple[int, range]:
+    """Rows of the electrolyte in order away from the anode, and how many from its end the first one is."""
+    n_z, frame = labelled.layout.shape[0], survey.frame
+    heights = [0.0 if s is None else float(np.mean(s.heights_px())) for s in (frame.interface, frame.counter)]
+    first, last = max(floor(heights[0]) + 1, 0), min(ceil(heights[1]), n_z) - (1 if survey.counter_in_view else 0)
+    return first, range(first, last) if frame.anode == "low" else range(n_z - 1 - first, n_z - 1 - last, -1)
+
+
+def _registered_rows(rows: RowShares, labelled: Labelled, survey: Survey, before: NDArray[np.float32]) -> RowShares:
+    """The same voxels before charging, as it was moved onto the charged scan."""
+    parts = before[list(_rows(labelled, survey)[1])].astype(np.float64)
+    return replace(rows, electrolyte=parts[:, 0], gas=parts[:, 1], lithium=parts[:, 2])

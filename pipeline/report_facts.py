@@ -92,6 +92,10 @@ def quality_tables(results: dict[str, Any]) -> list[dict[str, Any]]:
     if registration:
         rows = list(facts(registration, "registration"))
         tables.append({"caption": "Registration of the scans to each other", "rows": rows})
+    before = {k: v for k, v in section(results, "registration_before").items() if v is not None}
+    if before:
+        rows = list(facts(before, "registration_before"))
+        tables.append({"caption": "Registration to the scan before charging", "rows": rows})
     return [table for table in tables if table["rows"]]
 
 

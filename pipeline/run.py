@@ -25,6 +25,7 @@ from .network_wanted import network_faults
 from .opening import Opened, open_all
 from .outputs import write_outputs
 from .phase_map import Labelled, Unlabelled, label_phases
+from .placing import NOT_PLACED, Placed, place_before, registration_facts, relative_summary
 from .planning import estimate
 from .provenance import image_attributes, input_mark, input_sha256, named_files, now, scan_mark, versions
 from .publishing import copy_to_store
@@ -264,10 +265,17 @@ def _work(run: Run, opened: list[Opened], marks: dict[str, str]) -> tuple[dict[s
     volumes = {one.name: _volume(run, one, marks[one.name]) for one in opened}
     labelled = label_phases(run.config, volumes, run.folder, run.ledger, advance=run.advance, workers=run.workers)
     shares = _decomposed(run, opened, marks, volumes, labelled)
+    mark = fingerprint([volume.mark for volume in volumes.values()], run.text, versions()["xelith"])
+    stage = Stage(labelled, shares, None, mark)
+    placed = _placed(run, stage, fresh)
+    fresh = replace(fresh, rows=placed.rows) if fresh is not None and isinstance(placed, Placed) else fresh
     measured = measure(run.config, labelled, run.folder, shares=shares, before=fresh)
     sources = {one.name: _source(run, one, marks[one.name]) for one in opened}
     results = build_results(run.config, volumes, labelled, measured, sources)
-    results["two_gas"] = two_gas_summary(shares)
+    results["two_gas"] = two_gas_summary(shares) | relative_summary(placed)
+    results["registration_before"] = registration_facts(placed)
+    if isinstance(placed, str):
+        results["report"].setdefault("notes", []).append(f"{NOT_PLACED}: {placed}")
     results["provenance"] = _provenance(run, started, time.monotonic() - clock)
     timings = {f"{name}_s": value for name, value in results["provenance"]["steps_s"].items()}
     results["report"]["timings"] = timings
@@ -282,7 +290,7 @@ def _work(run: Run, opened: list[Opened], marks: dict[str, str]) -> tuple[dict[s
     if not run.config.output.keep_scratch:
         shutil.rmtree(run.folder / STATE / "scratch", ignore_errors=True)
     log.info("run of %s is done after %.1f s", run.config.sample, time.monotonic() - clock)
-    return results, Stage(labelled, shares, measured.survey)
+    return results, replace(stage, survey=measured.survey)
 
 
 def _before(run: Run) -> Stage | None:
@@ -295,6 +303,14 @@ def _before(run: Run) -> Stage | None:
     opened = open_all(config)
     _, found = _work(fresh, opened, {one.name: scan_mark(one.entry) for one in opened})
     return found
+
+
+def _placed(run: Run, now: Stage, fresh: Stage | None) -> Placed | str | None:
+    """The cell before charging on the charged scan's grid, or why it was not found; None without such scans."""
+    if fresh is None:
+        return None
+    image = now.labelled.labels.parent.parent if isinstance(now.labelled, Labelled) else run.folder
+    return place_before(run.config, now, fresh, image, run.ledger, advance=run.advance, workers=run.workers)
 
 
 def _config_of(one: Opened, config: Config, fresh: Config | None) -> Config:

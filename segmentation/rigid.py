@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,9 +77,15 @@ class RigidMove:
         return centre + self.matrix @ (points - centre) + np.array(self.shift_px)[:, None]
 
     def resampled(
-        self, second: Array, first_row: int, stop_row: int, window: tuple[slice, slice] | None = None
+        self,
+        second: Array,
+        first_row: int,
+        stop_row: int,
+        window: tuple[slice, slice] | None = None,
+        *,
+        order: Literal[1, 3] = 3,
     ) -> Array:
-        """Bring rows of the second volume onto the grid of the first, by cubic splines.
+        """Bring rows of the second volume onto the grid of the first, by splines.
 
         Parameters
         ----------
@@ -87,7 +94,9 @@ class RigidMove:
         first_row, stop_row : int
             Half-open range of rows of the first volume.
         window : (2,) tuple of slice, optional
-            Range along y and along x, start and stop inside the volume; default whole slices.
+            Range along y and along x, start and stop inside the first volume; default whole slices of the second.
+        order : {1, 3}
+            Of the spline: linear or cubic.
 
         Returns
         -------
@@ -115,7 +124,7 @@ class RigidMove:
             xp.asarray(matrix),
             offset=xp.asarray(offset),
             output_shape=tuple(stop - first for first, stop in wanted),
-            order=3,
+            order=order,
             mode="nearest",
         )
 

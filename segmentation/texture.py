@@ -228,8 +228,8 @@ def flattened(texture: Texture, box: Box, rings: Floats | None = None) -> tuple[
     if rings is not None:
         rows = np.arange(z.start, z.start + len(values)) - texture.rows[0]
         profile = rings.reshape(len(rings), -1)[np.clip(rows, 0, len(rings) - 1)]
-        places, part = (v[y, x] for v in _ring_places(texture))
-        values = np.where(known, values - _of_rings(profile, places, part), np.float32(0))
+        places, part = _ring_places(texture)
+        values = np.where(known, values - _of_rings(profile, places[y, x], part[y, x]), np.float32(0))
     return values, known
 
 

@@ -15,17 +15,19 @@ from .rigid_fit import ROUNDS, Piece, Registration, fitted
 from .texture import NARROW_PX, Binned, Texture, banded, binned_texture
 
 COARSE_RADIUS_PX = 32
-"""Radius of the bore, in binned voxels, below which no coarser binning is sought the turn in."""
+"""Radius of the bore, in binned voxels, to which scans are binned to seek the turn."""
 
 POLAR_STEPS = 360
+"""Turns that are told apart at that radius; more in proportion where few rows forbid so coarse a binning."""
+
 OFFSETS_PX = 2
 """Binned voxels by which the axes of both bores may be off in the search for the turn."""
 
-FAR_TURN = 15
-"""Polar steps beyond which another turn is a rival of the best, not its flank."""
+FAR_TURN_DEG = 15
+"""Degrees beyond which another turn is a rival of the best, not its flank."""
 
-LEAST_LEAD = 1.3
-"""The best turn's correlation must exceed that of all others by this factor; the best of noise leads by up to 1.2."""
+LEAST_LEAD = 1.4
+"""The best turn's correlation must exceed that of all others by this factor; the best of noise led by 1.0 to 1.26."""
 
 LEAST_ROWS = 8
 LEAST_SHARED = 0.4
@@ -86,14 +88,15 @@ def register_texture(first: Texture, second: Texture) -> Registration:
         raise ValueError(
             f"voxels are {first.voxel_um:g} and {second.voxel_um:g} µm; bring both scans to one voxel size first"
         )
+    rows = min(stop - start for start, stop in (first.rows, second.rows))
     coarsest = 1
-    while first.bore.radius_px / coarsest > COARSE_RADIUS_PX:
+    while first.bore.radius_px / coarsest > COARSE_RADIUS_PX and rows >= 2 * (LEAST_ROWS + 1) * coarsest:
         coarsest *= 2
     pair = binned_texture(first, coarsest), binned_texture(second, coarsest)
     fewest = min((b.texture.rows[1] - b.texture.rows[0]) // coarsest for b in pair)
     if fewest < LEAST_ROWS:
         raise ValueError(
-            f"{fewest} rows of {coarsest} voxels of undisturbed electrolyte are in view in both scans; {LEAST_ROWS} "
+            f"{fewest * coarsest} rows of undisturbed electrolyte are in view in both scans; {LEAST_ROWS * coarsest} "
             "are needed: extend the rows"
         )
     move = _coarse(*pair, coarsest)
@@ -156,11 +159,12 @@ def _coarse(first: Binned, second: Binned, binning: int) -> RigidMove:
     ]
     reach = min(t.bore.radius_px for t in (first.texture, second.texture)) / binning
     radius = np.arange(2.0, max(reach, 4.0))
-    own = _polar(volumes[0], *axes[0], radius)
-    best, profile = (-np.inf, 0, 0, 0, 0), np.full(POLAR_STEPS, -np.inf)
+    n_angles = POLAR_STEPS * max(1, -(-round(reach) // COARSE_RADIUS_PX))
+    own = _polar(volumes[0], *axes[0], radius, n_angles)
+    best, profile = (-np.inf, 0, 0, 0, 0), np.full(n_angles, -np.inf)
     for dy in range(-OFFSETS_PX, OFFSETS_PX + 1):
         for dx in range(-OFFSETS_PX, OFFSETS_PX + 1):
-            other = _polar(volumes[1], axes[1][0] + dy, axes[1][1] + dx, radius)
+            other = _polar(volumes[1], axes[1][0] + dy, axes[1][1] + dx, radius, n_angles)
             table, lags = _correlations(own, other)
             place = np.unravel_index(int(table.argmax()), table.shape)
             if table[place] > best[0]:
@@ -171,15 +175,15 @@ def _coarse(first: Binned, second: Binned, binning: int) -> RigidMove:
     a, b = first.texture, second.texture
     dz = lag * binning + b.rows[0] - a.rows[0]
     shift = (float(dz), b.bore.y - a.bore.y + dy * binning, b.bore.x - a.bore.x + dx * binning)
-    angle = 2 * np.pi * turn / POLAR_STEPS
+    angle = 2 * np.pi * turn / n_angles
     angle = angle - 2 * np.pi if angle > np.pi else angle
     return RigidMove(shift, (float(angle), 0.0, 0.0), (0.5 * (a.rows[0] + a.rows[1] - 1), a.bore.y, a.bore.x))
 
 
 def _check_lead(profile: _Floats, turn: int, height: float) -> None:
     """Refuse a turn that other turns rival."""
-    apart = np.abs(np.arange(POLAR_STEPS) - turn)
-    rivals = profile[np.minimum(apart, POLAR_STEPS - apart) > FAR_TURN]
+    apart = np.abs(np.arange(profile.size) - turn)
+    rivals = profile[np.minimum(apart, profile.size - apart) > FAR_TURN_DEG / 360 * profile.size]
     if not height > LEAST_LEAD * rivals.max():
         raise ValueError(
             f"the electrolyte's texture does not tell how the cell was turned: the best turn's correlation of "
@@ -189,9 +193,9 @@ def _check_lead(profile: _Floats, turn: int, height: float) -> None:
         )
 
 
-def _polar(volume: NDArray[np.float32], y: float, x: float, radius: _Floats) -> _Floats:
+def _polar(volume: NDArray[np.float32], y: float, x: float, radius: _Floats, n_angles: int) -> _Floats:
     """Unroll each row about an axis: (z, radius, angle), weighted by the root of the area."""
-    angle = 2 * np.pi * np.arange(POLAR_STEPS) / POLAR_STEPS
+    angle = 2 * np.pi * np.arange(n_angles) / n_angles
     places = [y + np.multiply.outer(radius, np.sin(angle)), x + np.multiply.outer(radius, np.cos(angle))]
     rows = [ndimage.map_coordinates(row, places, order=1, mode="constant") for row in volume]
     return np.stack(rows).astype(np.float64) * np.sqrt(radius)[:, None]
@@ -199,15 +203,15 @@ def _polar(volume: NDArray[np.float32], y: float, x: float, radius: _Floats) -> 
 
 def _correlations(first: _Floats, second: _Floats) -> tuple[_Floats, NDArray[np.intp]]:
     """Correlation of all heights at which enough rows overlap, and all turns; and those heights."""
-    n_a, n_b = len(first), len(second)
+    n_a, n_b, n_angles = len(first), len(second), first.shape[2]
     n_z = n_a + n_b
     spectra = [np.fft.fft(np.fft.rfft(part, axis=2), n=n_z, axis=0) for part in (first, second)]
     cross = (spectra[0].conj() * spectra[1]).sum(axis=1)
-    table = np.fft.irfft(np.fft.ifft(cross, axis=0), n=POLAR_STEPS, axis=1)
+    table = np.fft.irfft(np.fft.ifft(cross, axis=0), n=n_angles, axis=1)
     energy = [np.concatenate([[0.0], np.cumsum((part**2).sum(axis=(1, 2)))]) for part in (first, second)]
     least = max(LEAST_ROWS // 2, round(LEAST_SHARED * min(n_a, n_b)))
     lags = np.array([lag for lag in range(-n_a + 1, n_b) if min(n_a, n_b - lag) - max(0, -lag) >= least])
-    found = np.empty((len(lags), POLAR_STEPS))
+    found = np.empty((len(lags), n_angles))
     for index, lag in enumerate(lags):
         low, high = max(0, -lag), min(n_a, n_b - lag)
         power = (energy[0][high] - energy[0][low]) * (energy[1][high + lag] - energy[1][low + lag])

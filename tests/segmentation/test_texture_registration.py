@@ -135,11 +135,17 @@ def test_another_cell_is_refused():
         register_texture(texture(pellet(seed=1)), texture(pellet(seed=2)))
 
 
+def test_a_thin_electrolyte_is_sought_in_finer_voxels():
+    true = moved_by((2.3, -3.7, 2.4), 97.0)
+    first, second = texture(pellet(), rows=(24, 38)), texture(pellet(true), true, rows=(20, 46))
+    assert errors(register_texture(first, second).move, true)[0] < 0.1
+
+
 def test_other_voxels_and_too_few_rows_are_refused():
     volume = pellet(voids=3)
     with pytest.raises(ValueError, match="bring both scans to one voxel size"):
         register_texture(texture(volume), texture(volume, voxel_um=2.1))
-    with pytest.raises(ValueError, match="3 rows of 2 voxels of undisturbed electrolyte are in view"):
+    with pytest.raises(ValueError, match="6 rows of undisturbed electrolyte are in view in both scans; 8 are needed"):
         register_texture(texture(volume, rows=(20, 26)), texture(volume))
 
 
