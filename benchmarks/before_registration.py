@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks.fraction_intervals import GASES, acquisition, preset, true_shares
 from xelith.pipeline.ledger import Ledger
-from xelith.pipeline.placing import relative_fractions
+from xelith.pipeline.relative_shares import relative_fractions
 from xelith.pipeline.run import run_config
 from xelith.pipeline.two_gas import open_two_gas
 from xelith.scans.writing import write_data_exchange
