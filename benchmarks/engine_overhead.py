@@ -14,7 +14,6 @@ import json
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import zarr
+from clocks import Clocks, clocks
 from engine_memory import write_config, write_scan
 
 from xelith.arrays import Block, blocks, thread_map
@@ -35,15 +35,10 @@ from xelith.pipeline.ledger import Ledger
 from xelith.pipeline.loading import load_config
 from xelith.pipeline.opening import Opened, open_entry
 from xelith.pipeline.selection import select_theta
+from xelith.pipeline.status import LEDGER, STATE
 from xelith.pipeline.steps import Layout
 
 VIEWS, SLAB = 64, 32
-Clocks = tuple[float, float]
-
-
-def clocks() -> Clocks:
-    """CPU seconds of this process, and seconds on the clock."""
-    return time.process_time(), time.perf_counter()
 
 
 def by_hand(opened: Opened, steps: dict[Layout, Any], threads: int, target: Path | None) -> tuple[Clocks, ...]:
@@ -98,9 +93,9 @@ def by_engine(opened: Opened, config: Any, threads: int, folder: Path) -> tuple[
         compute=config.compute.model_copy(update={"threads": threads}),
         advance=advance,
     )
-    (folder / ".xelith").mkdir(parents=True)
+    (folder / STATE).mkdir(parents=True)
     started = clocks()
-    reconstruct(job, Ledger(folder / ".xelith" / "ledger.jsonl"), "benchmark")
+    reconstruct(job, Ledger(folder / STATE / LEDGER), "benchmark")
     return started, seen["main: volume"], seen["main: quality"]
 
 
@@ -141,7 +136,7 @@ def measure(folder: Path, config_path: Path, threads: int, rounds: int) -> dict[
             found[name].append(spent(way(target)))
             print(json.dumps({"threads": threads, "way": name} | found[name][-1]), flush=True)
             if name == "engine":
-                shares = write_shares(target / ".xelith" / "ledger.jsonl")
+                shares = write_shares(target / STATE / LEDGER)
             shutil.rmtree(target, ignore_errors=True)
             os.sync()  # so that one way does not wait for what another has left to write
     ratios = {

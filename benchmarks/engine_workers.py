@@ -13,13 +13,12 @@ import json
 import os
 import shutil
 import tempfile
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-import psutil
+from clocks import Clocks, clocks
 from engine_memory import write_config, write_scan
 
 from xelith.pipeline.cluster import open_workers
@@ -29,6 +28,7 @@ from xelith.pipeline.job import Job
 from xelith.pipeline.ledger import Ledger
 from xelith.pipeline.loading import load_config
 from xelith.pipeline.opening import open_entry
+from xelith.pipeline.status import LEDGER, STATE
 
 WAYS = {
     "1 thread": {"threads": 1},
@@ -36,17 +36,7 @@ WAYS = {
     "1 worker": {"scheduler": "local", "workers": 1, "threads": 1},
     "2 workers": {"scheduler": "local", "workers": 2, "threads": 1},
 }
-Marks = dict[str, tuple[float, float]]
-
-
-def clocks() -> tuple[float, float]:
-    """CPU seconds of this process and its children, and seconds on the clock."""
-    own = psutil.Process()
-    cpu = 0.0
-    for process in (own, *own.children(recursive=True)):
-        times = process.cpu_times()
-        cpu += times.user + times.system
-    return cpu, time.perf_counter()
+Marks = dict[str, Clocks]
 
 
 def passes(config_path: Path, compute: Compute, workers: Any, folder: Path) -> dict[str, float]:
@@ -62,9 +52,9 @@ def passes(config_path: Path, compute: Compute, workers: Any, folder: Path) -> d
 
     chain = config.chain("main")
     job = Job("main", opened.scan, opened.selection, chain, folder, compute, advance=advance, workers=workers)
-    (folder / ".xelith").mkdir(parents=True)
+    (folder / STATE).mkdir(parents=True)
     start = clocks()
-    reconstruct(job, Ledger(folder / ".xelith" / "ledger.jsonl"), "benchmark")
+    reconstruct(job, Ledger(folder / STATE / LEDGER), "benchmark")
     shutil.rmtree(folder)
     os.sync()
     first, second = ([b - a for a, b in zip(*pair, strict=True)] for pair in _pairs(start, seen))

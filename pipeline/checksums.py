@@ -9,6 +9,7 @@ import google_crc32c
 from numpy.typing import NDArray
 
 from ..arrays import Block
+from .chunk_files import sync_folders
 from .store import ImageLayout, chunk_shape, write_slab
 
 
@@ -81,6 +82,7 @@ def sums_on_disk(group: Path, names: Iterable[str]) -> dict[str, str]:
                 os.fsync(file.fileno())
         except FileNotFoundError:
             continue
+    sync_folders(group, found)
     return found
 
 

@@ -6,7 +6,7 @@ and handed to the system from there. Compressed arrays, and whoever reads a part
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -99,7 +99,8 @@ class ChunkFiles:
         values : array
             Of whole chunks, but at the array's end.
         durable : bool
-            Whether the chunks are on the disk itself when this returns. In any case a name stands for a whole chunk.
+            Whether the chunks and their names are on the disk itself when this returns. In any case a name stands for
+            a whole chunk.
 
         Returns
         -------
@@ -126,6 +127,8 @@ class ChunkFiles:
                 crc, path = _crc(buffer), self.file(index)
                 saving.write(path, buffer, crc.to_bytes(SUM_BYTES, "little") if self.is_summed else b"")
                 sums[path.relative_to(self.folder).as_posix()] = f"{crc:08x}"
+        if durable:
+            sync_folders(self.folder, sums)
         return sums
 
     def read(self, index: Place, memory: NDArray[np.uint8]) -> NDArray[Any] | None:
@@ -185,6 +188,24 @@ def chunk_files(array: zarr.Array[Any]) -> ChunkFiles | None:
     return ChunkFiles(
         Path(store.root, array.path), array.shape, array.chunks, dtype, float(array.fill_value), is_summed
     )
+
+
+def sync_folders(folder: Path, names: Iterable[str]) -> None:
+    """Bring the names of files to the disk itself: those of their folders too, once each.
+
+    Parameters
+    ----------
+    folder : Path
+        What the files are in.
+    names : iterable of str
+        Their paths inside it.
+    """
+    for inside in sorted({parent for name in names for parent in Path(name).parents}, reverse=True):
+        held = os.open(folder / inside, os.O_RDONLY)
+        try:
+            os.fsync(held)
+        finally:
+            os.close(held)
 
 
 def _crc(values: NDArray[Any]) -> int:

@@ -200,9 +200,10 @@ def report(folder: Annotated[Path, typer.Argument(help="Run folder, or a folder 
     """Write report.html of a finished run anew; for a folder of runs, an index.html over them."""
     from .report import write_report
     from .report_index import write_index
+    from .status import STATE
 
     is_run = (folder / "results.json").is_file()
-    if not is_run and ((folder / ".xelith").is_dir() or not folder.is_dir()):
+    if not is_run and ((folder / STATE).is_dir() or not folder.is_dir()):
         raise FileNotFoundError(f"no results.json in {folder}; run `xelith run CONFIG --out {folder}` first")
     typer.echo(str(write_report(folder) if is_run else write_index(folder)))
 

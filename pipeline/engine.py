@@ -25,6 +25,7 @@ from .job import Job, Reconstructed, check_job
 from .ledger import Ledger, fingerprint
 from .scan_quality import measure_quality
 from .scratch import CorruptScratch, Integrals, make_scratch, save_transmission
+from .status import STATE
 from .steps import Centre, FlatField, GlareFloor, HalfAcquisition, Layout, Step
 from .store import ImageLayout, create_image, plan_layout, publish
 from .tasks import Facts, ProjectionTask, SlabTask, Task, store_record
@@ -74,7 +75,7 @@ def reconstruct(job: Job, ledger: Ledger, source_mark: str) -> Reconstructed:
         _integrate(job, ledger, scratch_mark)
         _mended(job, ledger, scratch_mark, lambda: _reconstruct_slabs(job, ledger, layout, centre, mark))
         _mended(job, ledger, scratch_mark, lambda: _record_quality(job, ledger, layout, centre, mark))
-    sums = np.load(job.folder / ".xelith" / f"{job.name}-transmission.npy")
+    sums = np.load(job.folder / STATE / f"{job.name}-transmission.npy")
     repaired = dict(ledger.facts(f"{job.name}/integrals", -1).get("repaired", {}))
     found = centre.on_detector(job.selection)
     biased = bool(ledger.facts(f"{job.name}/volume", -1).get("biased", False))
@@ -217,7 +218,7 @@ def _integrate(job: Job, ledger: Ledger, mark: str) -> None:
         for key, value in ledger.facts(stage, block.index)["repaired"].items():
             counts[key] = counts.get(key, 0) + int(value)
     _refuse_nonfinite(job, counts)
-    save_transmission(job.scratch, job.folder / ".xelith" / f"{job.name}-transmission.npy", n_theta)
+    save_transmission(job.scratch, job.folder / STATE / f"{job.name}-transmission.npy", n_theta)
     frames = fingerprint([ledger.facts(stage, block.index)["sha256"] for block in todo])
     ledger.record(stage, -1, mark, {"repaired": counts, "frames_sha256": frames})
 

@@ -16,9 +16,12 @@ from .cluster import Threads, Workers
 from .config import Compute
 from .planning import Blocks, plan_blocks
 from .selection import Selection, select_theta
+from .status import STATE
 from .step_rules import check_steps
 from .steps import Fdk, Layout, Step
 from .store import ImageLayout
+
+SCRATCH = "scratch"
 
 Advance = Callable[[str, int, int], None]
 """Called as (stage, blocks done, blocks in all) whenever a block is finished."""
@@ -75,7 +78,7 @@ class Job:
     @property
     def scratch(self) -> Path:
         """Folder of intermediate arrays."""
-        return self.folder / ".xelith" / "scratch" / self.name
+        return self.folder / STATE / SCRATCH / self.name
 
     @property
     def image(self) -> Path:
@@ -159,6 +162,24 @@ class Reconstructed:
     biased: bool = False
     floor: Mapping[str, float] = field(default_factory=dict)
     quality: Mapping[str, Any] = field(default_factory=dict)
+
+
+def stage_scratch(folder: Path, stage: str) -> Path:
+    """Return where a stage that is not of one scan keeps intermediate files.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    stage : str
+        Name of the stage, for instance "two-gas".
+
+    Returns
+    -------
+    Path
+        Its folder; it begins with a character that no scan's name begins with.
+    """
+    return folder / STATE / SCRATCH / f"_{stage}"
 
 
 def check_job(job: Job) -> None:

@@ -22,7 +22,7 @@ from .beams import spectrum_of
 from .checksums import save_slab
 from .cluster import Workers
 from .config import Config
-from .job import Advance
+from .job import Advance, stage_scratch
 from .ledger import Ledger, fingerprint
 from .planning import slabs_at_once
 from .store import ImageLayout, create_image
@@ -180,7 +180,7 @@ def network_labels(
     check_units(volumes, references)
     image = labelled.labels.parent.parent
     targets = {
-        image.parent / ".xelith" / "scratch" / "network-phases": np.uint8,
+        stage_scratch(image.parent, "network-phases"): np.uint8,
         image / "confidence" / "phases": np.float32,
     }
     parts, mark = _parts(layout), _full_mark(mark, references)

@@ -23,6 +23,7 @@ from .ledger import Ledger, fingerprint
 from .opening import Opened, region_of
 from .provenance import image_attributes
 from .selection import Selection, select
+from .status import STATE
 from .store import create_image, plan_layout, publish, write_text
 
 log = logging.getLogger(__name__)
@@ -162,7 +163,7 @@ def import_volume(config: Config, one: Opened, folder: Path, ledger: Ledger, mar
             ledger.record(stage, slab.index, mark, {"crc32c": {image.name: sums}})
         publish(partial, image)
         ledger.record(stage, -1, mark, {"slope": calibration.slope, "inverted": calibration.is_inverted})
-        write_text(folder / ".xelith" / f"{one.name}-calibration.txt", repr(calibration))
+        write_text(folder / STATE / f"{one.name}-calibration.txt", repr(calibration))
     blank = np.full((nz, nx), np.nan, np.float32)
     return Reconstructed(image, layout, Axis((nx - 1) / 2), blank, {}, mark)
 

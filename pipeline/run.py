@@ -16,7 +16,7 @@ from .before import Stage, config_before
 from .cluster import Threads, Workers, open_workers
 from .config import Config
 from .engine import reconstruct
-from .job import Advance, Job, Reconstructed, check_job
+from .job import SCRATCH, Advance, Job, Reconstructed, check_job
 from .known_steps import hardening_map, jig_integral, known_chain
 from .ledger import Ledger, fingerprint, locked
 from .loading import ConfigError, dump_config, load_config
@@ -34,14 +34,13 @@ from .report import write_report
 from .results import build_results
 from .run_events import announced, run_stages
 from .selection import Selection
+from .status import LEDGER, STATE
 from .steps import Step
 from .stopwatch import step_seconds
 from .store import write_text
 from .two_gas import TwoGas, decompose_scans, two_gas_summary
 
 log = logging.getLogger(__name__)
-
-STATE = ".xelith"
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ def run_config(
     check_owner(config, config_path, folder, update=update)
     state = folder / STATE
     with locked(state), _logged(state / "run.log"), open_workers(config.compute) as workers:
-        run = Run(config, folder, Ledger(state / "ledger.jsonl"), advance, workers)
+        run = Run(config, folder, Ledger(state / LEDGER), advance, workers)
         _claim(run, config_path)
         with announced(run.ledger, config.sample, run_stages(config, opened)):
             return _finish(run, opened)
@@ -288,7 +287,7 @@ def _work(run: Run, opened: list[Opened], marks: dict[str, str]) -> tuple[dict[s
     write_report(run.folder)
     run.advance("report", 1, 1)
     if not run.config.output.keep_scratch:
-        shutil.rmtree(run.folder / STATE / "scratch", ignore_errors=True)
+        shutil.rmtree(run.folder / STATE / SCRATCH, ignore_errors=True)
     log.info("run of %s is done after %.1f s", run.config.sample, time.monotonic() - clock)
     return results, replace(stage, survey=measured.survey)
 
@@ -299,7 +298,7 @@ def _before(run: Run) -> Stage | None:
     if config is None:
         return None
     folder = run.folder / "before"
-    fresh = replace(run, config=config, folder=folder, ledger=Ledger(folder / STATE / "ledger.jsonl"))
+    fresh = replace(run, config=config, folder=folder, ledger=Ledger(folder / STATE / LEDGER))
     opened = open_all(config)
     _, found = _work(fresh, opened, {one.name: scan_mark(one.entry) for one in opened})
     return found
@@ -386,5 +385,5 @@ def _provenance(run: Run, started: str, seconds: float) -> dict[str, Any]:
         "started": started,
         "seconds": round(seconds, 2),
         "versions": versions(),
-        "steps_s": step_seconds(run.folder / STATE / "ledger.jsonl"),
+        "steps_s": step_seconds(run.folder / STATE / LEDGER),
     }

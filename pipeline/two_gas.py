@@ -23,7 +23,7 @@ from ..segmentation.fractions import Fractions, coarsened, split
 from .beams import scans_by_gas, source_spectrum
 from .config import Config
 from .engine import MOST_REPAIRS, take_back
-from .job import Advance, Job, Reconstructed
+from .job import Advance, Job, Reconstructed, stage_scratch
 from .ledger import Ledger, fingerprint
 from .phase_map import Labelled, Unlabelled
 from .planning import slabs_at_once
@@ -296,7 +296,7 @@ def _written(pair: RayPair, job: Job, block_std: float, ledger: Ledger, mark: st
     threads = pair.threads if job.compute.scheduler == "threads" else job.compute.threads
     if at_once > 1:
         threads = max(1, thread_count(job.compute.threads) // at_once)
-    scratch = job.folder / ".xelith" / "scratch" / "two-gas"
+    scratch = stage_scratch(job.folder, STAGE)
     targets = {f"{job.image.name}/fractions/{name}": unfinished[name] for name in NAMES}
     task = SharesTask.of(pair, targets, block_px, scratch=scratch, threads=threads)
     if todo:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .status import STATE
 from .viewer_folder import folder_layers, part_layers
 from .viewer_layers import LayerData
 from .viewer_working import show_error
@@ -64,7 +65,7 @@ def open_viewer(path: Path, *, show: bool = True) -> Any:
     layers = layers_of(path)
     viewer = napari.Viewer(title=f"xelith: {path.resolve().name}", show=show)
     _add(viewer, layers)
-    is_run = (path / "results.json").is_file() or (path / ".xelith").is_dir()
+    is_run = (path / "results.json").is_file() or (path / STATE).is_dir()
     if is_run:
         add_tools(viewer)
     return viewer

@@ -1,5 +1,8 @@
 """Chunks written and read as files are what zarr writes and reads, to the byte."""
 
+import os
+from pathlib import Path
+
 import google_crc32c
 import numpy as np
 import pytest
@@ -32,6 +35,23 @@ def test_files_are_those_of_zarr(tmp_path, summed, durable):
     for name, crc in sums.items():
         data = (tmp_path / "ours" / name).read_bytes()
         assert crc == f"{google_crc32c.value(data[: 4 * 5 * 4 * 4]):08x}"
+
+
+def test_the_names_of_chunks_are_on_the_disk_too(tmp_path, monkeypatch):
+    files, synced, sync = chunk_files(new_array(tmp_path / "a", False)), [], os.fsync
+
+    def noted(held):
+        path = Path(f"/proc/self/fd/{held}").readlink()
+        if path.is_dir():
+            synced.append((path.relative_to(tmp_path / "a").as_posix(), len(list((tmp_path / "a").rglob("*.partial")))))
+        sync(held)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    files.write((4, 0, 0), VALUES[4:8], durable=True)
+    # each folder once, from the chunks up, when all of them have their names
+    assert synced == [(name, 0) for name in ("c/1/1", "c/1/0", "c/1", "c", ".")]
+    files.write((0, 0, 0), VALUES[:4])
+    assert len(synced) == 5
 
 
 @pytest.mark.parametrize("summed", [False, True])

@@ -7,6 +7,7 @@ import yaml
 
 from xelith.materials.phases import Phase
 from xelith.pipeline.formulas import known_formula
+from xelith.pipeline.job import Job, stage_scratch
 from xelith.pipeline.loading import ConfigError, dump_config, load_config, parse_config
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -71,6 +72,7 @@ def test_what_is_dumped_reads_back_the_same(tmp_path):
         ("path: raw/xe.h5", "voxel_um: 1", r"line 4: scans.xenon: give either path"),
         ("path: raw/xe.h5", "volume: v", r"line 4: scans.xenon: grey has 0 references"),
         ("  xenon:", "  ../xenon:", r"becomes a file name"),
+        ("  xenon:", "  _two-gas:", r"becomes a file name"),  # a stage's folder of intermediate files
         ("step: centre", "step: fbp", r"reconstruct twice"),
         ("step: flat-field", "step: centre", r"step centre stands 2 times"),
         ("{step: flat-field}", "{step: rings}\n  - {step: flat-field}", r"steps stand in the order"),
@@ -167,3 +169,12 @@ def test_several_faults_are_one_line(tmp_path):
     message = str(caught.value)
     assert "\n" not in message
     assert "and 2 more" in message and "windw" in message and "samples" in message
+
+
+@pytest.mark.parametrize("stage", ["two-gas", "network-phases"])
+def test_a_scan_named_like_a_stage_has_a_folder_of_its_own(tmp_path, stage):
+    (name,) = load_config(write(tmp_path, GOOD.replace("  xenon:", f"  {stage}:", 1))).scans
+    job = Job(name, None, None, (), tmp_path, None)
+    assert job.scratch.name == stage
+    assert stage_scratch(tmp_path, stage) != job.scratch
+    assert stage_scratch(tmp_path, stage).parent == job.scratch.parent  # which is removed at the end of a run
