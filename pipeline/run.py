@@ -264,7 +264,8 @@ def _work(run: Run, opened: list[Opened], marks: dict[str, str]) -> tuple[dict[s
     volumes = {one.name: _volume(run, one, marks[one.name]) for one in opened}
     labelled = label_phases(run.config, volumes, run.folder, run.ledger, advance=run.advance, workers=run.workers)
     shares = _decomposed(run, opened, marks, volumes, labelled)
-    mark = fingerprint([volume.mark for volume in volumes.values()], run.text, versions()["xelith"])
+    about = run.config.model_dump(mode="json", include={"source", "cell", "segmentation", "registration", "two_gas"})
+    mark = fingerprint([volume.mark for volume in volumes.values()], about, versions()["xelith"])
     stage = Stage(labelled, shares, None, mark)
     placed = _placed(run, stage, fresh)
     fresh = replace(fresh, rows=placed.rows) if fresh is not None and isinstance(placed, Placed) else fresh

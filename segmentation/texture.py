@@ -27,7 +27,9 @@ REACH_PX = 13
 MOST_KEPT = 16_000_000
 """Voxels that are held in memory, binned."""
 
-ROWS_READ = 16
+VOXELS_READ = 8_000_000
+"""Voxels that are read at a time, if a binned row does not take more."""
+
 RING_ROUNDS = 3
 RING_PX = 0.5
 """Width of the rings that are told apart, in voxels."""
@@ -141,8 +143,8 @@ class Binned:
             return values[cut], known[cut]
         z, y, x = (slice(a * binning, b * binning) for a, b in ends)
         parts = []
-        for first in range(z.start, z.stop, max(ROWS_READ // binning, 1) * binning):
-            rows = slice(first, min(first + max(ROWS_READ // binning, 1) * binning, z.stop))
+        height = _rows_read((y.stop - y.start) * (x.stop - x.start), binning)
+        for rows in _spans(z.start, z.stop, height):
             parts.append(binned(*flattened(self.texture, (rows, y, x), self.rings), binning))
         return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 
@@ -275,7 +277,7 @@ def binned_texture(texture: Texture, align: int) -> Binned:
     kept_bin = 1
     while (stop - first) * n_y * n_x / kept_bin**3 > MOST_KEPT and kept_bin < align:
         kept_bin *= 2
-    height = max(ROWS_READ // kept_bin, 1) * kept_bin
+    height = _rows_read(n_y * n_x, kept_bin)
     size = (texture.rows[1] // kept_bin, -(-n_y // kept_bin), -(-n_x // kept_bin))
     kept, known = np.zeros(size, np.float32), np.zeros(size, bool)
     rings = np.zeros((texture.rows[1] - texture.rows[0], 2, _radii(texture)), np.float32)
@@ -292,6 +294,10 @@ def binned_texture(texture: Texture, align: int) -> Binned:
         kept_bin, (kept, known) = 2 * kept_bin, binned(kept, known, 2)
         levels[kept_bin] = kept, known
     return Binned(texture, rings, levels)
+
+
+def _rows_read(voxels_a_row: int, binning: int) -> int:
+    return max(VOXELS_READ // (voxels_a_row * binning), 1) * binning
 
 
 def _spans(first: int, stop: int, height: int) -> Iterator[slice]:

@@ -5,6 +5,7 @@ and its electrolyte lifted by the film. The edge towards the anode has changed; 
 """
 
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,9 @@ POLAR_STEPS = 360
 
 OFFSETS_PX = 2
 """Binned voxels by which the axes of both bores may be off in the search for the turn."""
+
+VIEW_OFFSETS_PX = 8
+"""The same where the view ends before the bore does, and its axis is not known."""
 
 FAR_TURN_DEG = 15
 """Degrees beyond which another turn is a rival of the best, not its flank."""
@@ -162,14 +166,14 @@ def _coarse(first: Binned, second: Binned, binning: int) -> RigidMove:
     n_angles = POLAR_STEPS * max(1, -(-round(reach) // COARSE_RADIUS_PX))
     own = _polar(volumes[0], *axes[0], radius, n_angles)
     best, profile = (-np.inf, 0, 0, 0, 0), np.full(n_angles, -np.inf)
-    for dy in range(-OFFSETS_PX, OFFSETS_PX + 1):
-        for dx in range(-OFFSETS_PX, OFFSETS_PX + 1):
-            other = _polar(volumes[1], axes[1][0] + dy, axes[1][1] + dx, radius, n_angles)
-            table, lags = _correlations(own, other)
-            place = np.unravel_index(int(table.argmax()), table.shape)
-            if table[place] > best[0]:
-                best = (float(table[place]), int(lags[place[0]]), int(place[1]), dy, dx)
-            profile = np.maximum(profile, table.max(axis=0))
+    most = VIEW_OFFSETS_PX if "view" in (first.texture.bore.source, second.texture.bore.source) else OFFSETS_PX
+    for dy, dx in product(range(-most, most + 1), repeat=2):
+        other = _polar(volumes[1], axes[1][0] + dy, axes[1][1] + dx, radius, n_angles)
+        table, lags = _correlations(own, other)
+        place = np.unravel_index(int(table.argmax()), table.shape)
+        if table[place] > best[0]:
+            best = (float(table[place]), int(lags[place[0]]), int(place[1]), dy, dx)
+        profile = np.maximum(profile, table.max(axis=0))
     height, lag, turn, dy, dx = best
     _check_lead(profile, turn, height)
     a, b = first.texture, second.texture

@@ -135,6 +135,19 @@ def test_another_cell_is_refused():
         register_texture(texture(pellet(seed=1)), texture(pellet(seed=2)))
 
 
+@pytest.mark.validate
+def test_a_cell_wider_than_the_view_is_found_too():
+    true = moved_by((2.3, -5.7, 4.4), 37.0, 0.5)
+    cut = (slice(None), slice(12, 78), slice(12, 78))
+    view = Bore(32.5, 32.5, 33.0, None, "view")
+    found = register_texture(
+        texture(pellet()[cut], bore=view, rows=(10, 48)), texture(pellet(true)[cut], bore=view, rows=(10, 48))
+    )
+    points = np.array([[20.0, 20.0, 50.0], [26.0, 32.0, 32.0], [32.0, 50.0, 20.0]]).T
+    inside = points + np.array([[0.0], [12.0], [12.0]])
+    np.testing.assert_allclose(found.move.moved(points), true.moved(inside) - inside + points, atol=0.1)
+
+
 def test_a_thin_electrolyte_is_sought_in_finer_voxels():
     true = moved_by((2.3, -3.7, 2.4), 97.0)
     first, second = texture(pellet(), rows=(24, 38)), texture(pellet(true), true, rows=(20, 46))
