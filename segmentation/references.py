@@ -53,7 +53,10 @@ def mean_plane(volume: Array, rows: NDArray[np.intp]) -> NDArray[np.float64]:
         Their mean.
     """
     chosen = rows[np.linspace(0, rows.size - 1, min(MOST_SLICES, rows.size)).astype(int)]
-    return np.mean([to_host(volume[int(z) : int(z) + 1])[0].astype(np.float64) for z in chosen], axis=0)
+    total = np.zeros(volume.shape[1:])
+    for z in chosen:
+        total += to_host(volume[int(z) : int(z) + 1])[0]
+    return total / chosen.size
 
 
 def deep_rows(electrolyte: Surface, n_z: int) -> NDArray[np.intp]:
