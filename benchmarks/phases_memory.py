@@ -37,7 +37,9 @@ def write_cell(folder: Path, times: int, compute: dict[str, Any]) -> Path:
     old = setup.detector
     sizes = {"n_rows": old.n_rows * times, "n_cols": old.n_cols * times, "pixel_um": old.pixel_um / times}
     fine = replace(setup, detector=replace(old, **sizes), centre_px=(setup.centre_px + 0.5) * times - 0.5)
-    made = twin(DEMO, fine, GASES, seed=0, poses=dict.fromkeys(GASES, POSE), threads=2)
+    design = DEMO.design
+    truth = replace(design, bore=replace(design.bore, voxel_um=min(design.bore.voxel_um, fine.voxel_um)))
+    made = twin(replace(DEMO, design=truth), fine, GASES, seed=0, poses=dict.fromkeys(GASES, POSE), threads=2)
     (folder / "raw").mkdir(parents=True)
     for name, scan in made.scans.items():
         write_data_exchange(folder / "raw" / f"{name}.h5", scan)
