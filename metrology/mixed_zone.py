@@ -25,6 +25,12 @@ SKIN_ROWS = 2
 MODEL_STD = 0.004
 """Standard deviation of a share that every row has in common: beam, materials and scatter are not known exactly."""
 
+CLIPPED = 4.0
+"""Differences of neighbouring rows beyond so many of their standard deviations are not noise."""
+
+MEDIAN_OF_NORMAL = 0.6745
+"""Median of the absolute value of normal noise, over its standard deviation."""
+
 FIRST_ROWS = 4
 GUESSED = 0.5
 """Relative standard deviation of what is taken for the rows that the interface hides."""
@@ -202,18 +208,23 @@ def mixed_zone(shares: RowShares, *, begins: float, hidden_rows: float, before: 
             "tell lithium in it from undisturbed electrolyte: extend the rows of the scan"
         )
     reference, zone = rows[-n_reference:], rows[: rows.size - n_reference]
-    by_row, noise, base_std, slope = _excess(shares, before, reference)
-    if slope:  # lithium may reach into the reference: the rows farthest off hold least of it
-        by_row, _, base_std, _ = _excess(shares, before, reference[-max(n_reference // 3, LEAST_ROWS) :])
-        base_std = hypot(base_std, slope)
+    by_row = _by_row(shares, before, reference)
+    noise = _row_noise(by_row, rows)
+    base_std = noise / sqrt(reference.size)
+    slope = _step(by_row[reference])
+    if before is None and slope > 2 * noise * sqrt(4 / reference.size):
+        # lithium may reach into the reference: the rows farthest off hold least of it
+        reference = reference[-max(n_reference // 3, LEAST_ROWS) :]
+        by_row, base_std = _by_row(shares, before, reference), hypot(noise / sqrt(reference.size), slope)
     hidden = max(float(zone[0] + shares.first) - 0.5 - begins, 0.0)
+    weights = np.ones(zone.size)
+    weights[:FIRST_ROWS] += hidden / weights[:FIRST_ROWS].size  # the hidden rows hold what the first ones hold
     first_mean = float(by_row[zone[:FIRST_ROWS]].mean())
-    rows_held = zone.size + hidden
-    um = shares.row_um * (float(by_row[zone].sum()) + hidden * first_mean)
+    um = shares.row_um * float(weights @ by_row[zone])
     stds = (
-        noise * sqrt(zone.size),
-        hypot(base_std, MODEL_STD) * rows_held,
-        hidden * hypot(GUESSED * first_mean, noise / sqrt(FIRST_ROWS)),
+        noise * float(np.linalg.norm(weights)),
+        hypot(base_std, MODEL_STD) * float(weights.sum()),
+        hidden * GUESSED * first_mean,
     )
     std_um = shares.row_um * hypot(*stds)
     held = np.flatnonzero(by_row[zone] > CURRIE * hypot(noise, base_std, MODEL_STD))
@@ -222,23 +233,31 @@ def mixed_zone(shares: RowShares, *, begins: float, hidden_rows: float, before: 
     return MixedZone(Amount(um, std_um), CURRIE * std_um, known, by_row, shares.first, reaches)
 
 
-def _excess(
-    shares: RowShares, before: RowShares | None, reference: NDArray[np.intp]
-) -> tuple[NDArray[np.float64], float, float, float]:
-    """Lithium by row beyond what was labelled; the noise of a row, of the reference, and a slope across it, if any."""
+def _by_row(shares: RowShares, before: RowShares | None, reference: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Lithium by row beyond what was labelled."""
     if before is None:
         lithium = _left_over(shares, reference)
     else:
         solid = before.electrolyte[reference].mean(axis=0)
         lithium = (before.electrolyte - shares.electrolyte) / solid - (shares.gas - before.gas) + before.lithium
-    by_row = (lithium - shares.lithium) @ shares.weights
-    rows = by_row[reference]
-    noise = float(np.std(np.diff(rows))) / sqrt(2.0)
+    found: NDArray[np.float64] = (lithium - shares.lithium) @ shares.weights
+    return found
+
+
+def _row_noise(by_row: NDArray[np.float64], rows: NDArray[np.intp]) -> float:
+    """Noise of a row, from differences of neighbours wherever the electrolyte is clear: few rows would tell it badly.
+
+    Lithium changes from row to row too, where it ends: what stands out from the other differences is left out.
+    """
+    steps = np.diff(by_row)[rows[:-1][np.diff(rows) == 1]]
+    least = CLIPPED * float(np.median(np.abs(steps))) / MEDIAN_OF_NORMAL
+    return float(np.sqrt(np.mean(steps[np.abs(steps) <= least] ** 2) / 2))
+
+
+def _step(rows: NDArray[np.float64]) -> float:
+    """Difference of the means of the first rows and of the last ones."""
     half = rows.size // 2
-    step = abs(float(rows[:half].mean() - rows[half:].mean()))
-    expected = noise * sqrt(1 / half + 1 / (rows.size - half))
-    slopes = before is None and step > 2 * expected
-    return by_row, noise, noise / sqrt(rows.size), step if slopes else 0.0
+    return abs(float(rows[:half].mean() - rows[half:].mean()))
 
 
 def _left_over(shares: RowShares, reference: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -39,6 +39,7 @@ def twin(
     gases: Mapping[str, Gas],
     *,
     seed: int = 0,
+    noise_seed: int | None = None,
     poses: Mapping[str, Pose] | None = None,
     threads: int | None = None,
     progress: Callable[[str, int], Any] | None = None,
@@ -55,6 +56,8 @@ def twin(
         Gas of each scan, by the scan's name.
     seed : int
         Seed of the cell and of the noise, not negative; every scan has its own noise and detector patterns.
+    noise_seed : int, optional
+        Seed of the noise where it is not that of the cell: other scans of one cell, as in a series, are told by it.
     poses : mapping of str to Pose, optional
         Where the cell stands in each scan, for cells that settle between the fills; None is in the middle of the
         rows. Scans that are not named stand where the first does.
@@ -84,14 +87,14 @@ def twin(
     cell = build_cell(preset.design, preset.charge, seed=seed)
     places = {name: (poses or {}).get(name) for name in gases}
     first = next(iter(places.values())) or centred(cell, acquisition)
-    scans = {}
+    scans, first_seed = {}, len(gases) * (seed if noise_seed is None else noise_seed)
     for index, (name, gas) in enumerate(gases.items()):
         report = None if progress is None else (lambda done, name=name: progress(name, done))
         scans[name] = acquire(
             cell,
             gas,
             acquisition,
-            seed=len(gases) * seed + index,
+            seed=first_seed + index,
             pose=places[name] or first,
             threads=threads,
             progress=report,

@@ -174,7 +174,8 @@ def test_three_states_of_one_cell_grow_as_the_cycler_says(tmp_path):
     entries, trace = [], tmp_path / "whole.csv"
     for state, capacity in enumerate(CAPACITIES):
         folder = tmp_path / f"state{state}"
-        config = validation_cells.write_cell(Preset(validation_cells.design(), Charge(capacity), ""), folder, seed=3)
+        preset = Preset(validation_cells.design(), Charge(capacity), "")
+        config = validation_cells.write_cell(preset, folder, seed=3, noise_seed=3 + 1000 * state)  # photons of its own
         write_cycler(folder / "cycler.csv", state + 1)
         values = yaml.safe_load(config.read_text(encoding="utf8"))
         values["charge"] = {"file": "cycler.csv", "area_cm2": AREA_CM2}
@@ -189,6 +190,8 @@ def test_three_states_of_one_cell_grow_as_the_cycler_says(tmp_path):
     truths = [json.loads((tmp_path / f"state{state}" / "truth.json").read_text()) for state in range(3)]
     for row, truth in zip(rows, truths, strict=True):
         assert covers(row["film_um"], row["film_um_std"], truth["mean_thickness_um"])
+        # All lithium is in the film; three of these in three states: within three standard deviations each.
+        assert row["measured_um"] == pytest.approx(truth["mean_thickness_um"], abs=3 * row["measured_um_std"])
     assert rows[0]["film_um"] < rows[1]["film_um"] < rows[2]["film_um"]
     charges = [plated_charge_mah(read_cycler(tmp_path / f"state{n}" / "cycler.csv")).charge_mah for n in range(3)]
     for state in (1, 2):

@@ -40,14 +40,23 @@ def design(film: Film | None = None, *, collector: Collector | None = None, **ch
     return CellDesign(**parts | changes)
 
 
-def write_cell(preset: Preset, folder: Path, *, seed: int, photons: float = 3e4, declared: float = 1.0) -> Path:
+def write_cell(
+    preset: Preset,
+    folder: Path,
+    *,
+    seed: int,
+    noise_seed: int | None = None,
+    photons: float = 3e4,
+    declared: float = 1.0,
+) -> Path:
     """Scan a cell into a folder, with its truth and the configuration of its run.
 
-    `declared` is the charge that the configuration states, over that which passed.
+    `declared` is the charge that the configuration states, over that which passed; `noise_seed` tells other scans of
+    the cell of one seed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     poses = dict.fromkeys(GASES, Pose(shift_um=(-5.2, 0.0, 0.0)))
-    made = twin(preset, acquisition(photons), GASES, seed=seed, poses=poses, threads=1)
+    made = twin(preset, acquisition(photons), GASES, seed=seed, noise_seed=noise_seed, poses=poses, threads=1)
     for name, scan in made.scans.items():
         write_data_exchange(folder / f"{name}.h5", scan, overwrite=True)
     (folder / "truth.json").write_text(json.dumps(made.truth.summary()), encoding="utf8")

@@ -34,6 +34,15 @@ def test_a_twin_has_a_scan_a_gas(preset, quick):
     np.testing.assert_array_equal(result.truth.labels, truth_of(result.cell, quick, middle).labels)
 
 
+def test_another_scan_of_one_cell_has_other_photons(preset, quick):
+    gas = {"xenon": GASES["xenon"]}
+    first, again, other = (twin(preset, quick, gas, seed=1, noise_seed=noise) for noise in (None, 1, 2))
+    np.testing.assert_array_equal(first.truth.labels, other.truth.labels)
+    counts = [one.scans["xenon"].projections[:] for one in (first, again, other)]
+    np.testing.assert_array_equal(counts[0], counts[1])
+    assert (counts[0] != counts[2]).mean() > 0.5
+
+
 def test_a_cell_settles_between_its_fills(preset, quick):
     poses = {"argon": Pose((-4.6, 0, 0)), "xenon": Pose((-4.6, 3.0, 0.0), 0.01)}
     still = twin(preset, quick, {"argon": GASES["argon"], "xenon": GASES["argon"]}, poses={"argon": poses["argon"]})
