@@ -216,6 +216,9 @@ def mixed_zone(shares: RowShares, *, begins: float, hidden_rows: float, before: 
         # lithium may reach into the reference: the rows farthest off hold least of it
         reference = reference[-max(n_reference // 3, LEAST_ROWS) :]
         by_row, base_std = _by_row(shares, before, reference), hypot(noise / sqrt(reference.size), slope)
+    reached = CURRIE * hypot(base_std, MODEL_STD)
+    if before is not None and float(by_row[reference].mean()) > reached:  # before charging they held none, and count
+        zone = rows
     hidden = max(float(zone[0] + shares.first) - 0.5 - begins, 0.0)
     weights = np.ones(zone.size)
     weights[:FIRST_ROWS] += hidden / weights[:FIRST_ROWS].size  # the hidden rows hold what the first ones hold

@@ -7,7 +7,7 @@ from math import ceil, floor
 import numpy as np
 from numpy.typing import NDArray
 
-from ..metrology.mixed_zone import MixedZone, RowShares, mixed_zone, row_shares
+from ..metrology.mixed_zone import LEAST_ROWS, MixedZone, RowShares, mixed_zone, row_shares
 from ..metrology.survey import Survey
 from .before import Stage, on_same_rows
 from .gas_check import gas_fault, share_fault
@@ -48,7 +48,7 @@ def mixed_of(labelled: Labelled, survey: Survey, shares: TwoGas | str, before: S
     begins = float(np.mean(interface.heights_px()))
     rows, fresh = shares_by_row(labelled, survey, shares), None
     if before is not None and before.rows is not None:
-        fresh = _registered_rows(rows, labelled, survey, before.rows)
+        fresh = registered_rows(rows, labelled, survey, before.rows)
     elif before is not None and (fresh := _rows_before(before)) is not None:
         rows, fresh = on_same_rows(rows, fresh)
     fault = gas_fault(labelled) or share_fault(rows.electrolyte @ rows.weights)
@@ -109,7 +109,30 @@ def _rows(labelled: Labelled, survey: Survey) -> tuple[int, range]:
     return first, range(first, last) if frame.anode == "low" else range(n_z - 1 - first, n_z - 1 - last, -1)
 
 
-def _registered_rows(rows: RowShares, labelled: Labelled, survey: Survey, before: NDArray[np.float32]) -> RowShares:
-    """The same voxels before charging, as it was moved onto the charged scan."""
+def registered_rows(rows: RowShares, labelled: Labelled, survey: Survey, before: NDArray[np.float32]) -> RowShares:
+    """Return the same voxels before charging, as the cell was moved onto the charged scan.
+
+    Rows that its view does not reach at the far end take the mean of the last ones that it does: electrolyte before
+    charging is alike there, but for its pores.
+
+    Parameters
+    ----------
+    rows : RowShares
+        Of the charged scan.
+    labelled : Labelled
+        Its phases.
+    survey : Survey
+        Where its electrolyte begins and ends.
+    before : (n_z, 3, n_rings) array of float32
+        Means before charging over the rows of the charged scan, NaN where unknown.
+
+    Returns
+    -------
+    RowShares
+        In the same order.
+    """
     parts = before[list(_rows(labelled, survey)[1])].astype(np.float64)
+    known = np.flatnonzero(np.isfinite(parts).all(axis=(1, 2)))
+    if known.size >= LEAST_ROWS:
+        parts[known[-1] + 1 :] = parts[known[-LEAST_ROWS:]].mean(axis=0)
     return replace(rows, electrolyte=parts[:, 0], gas=parts[:, 1], lithium=parts[:, 2])

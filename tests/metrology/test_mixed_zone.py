@@ -78,6 +78,13 @@ def test_a_scan_before_charging_takes_the_cells_own_gradient_off():
     assert found.amount.um == pytest.approx(0.05 * 30 * 2.0, abs=2.5 * found.amount.std_um)
 
 
+def test_lithium_in_all_rows_counts_where_there_is_a_scan_before():
+    found = measured(shares(seed=2, mixed=0.05, until=ROWS), before=shares(seed=1))
+    assert found.amount.um == pytest.approx(0.05 * ROWS * 2.0, abs=2.5 * found.amount.std_um)
+    none = measured(shares(seed=2), before=shares(seed=1))
+    assert abs(none.amount.um) < none.detection_limit_um
+
+
 def test_rows_hidden_by_the_interface_hold_what_the_next_ones_hold():
     given = shares(mixed=0.1)
     hidden = mixed_zone(given, begins=9.5, hidden_rows=6.0)

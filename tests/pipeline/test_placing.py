@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -13,6 +14,8 @@ from scipy import ndimage
 from xelith.arrays import Block
 from xelith.materials import MATERIALS, Gas, Phase, tube
 from xelith.materials.lithium import areal_capacity_mah_per_cm2
+from xelith.metrology.mixed_zone import RowShares
+from xelith.pipeline.mixing import registered_rows
 from xelith.pipeline.placed_task import Filled, PlacedTask
 from xelith.pipeline.placing import NOT_PLACED, registration_facts, relative_summary
 from xelith.pipeline.report_facts import quality_tables
@@ -287,6 +290,21 @@ def test_noise_of_blocks_is_that_of_unmoved_ones(tmp_path):
     own = float((block_sums(plain, 4) / 64)[1:-1, 1:-1, 1:-1].std())
     log.info("blocks of 4: %s moved, %.4f unmoved", spread, own)
     np.testing.assert_allclose(spread, own, rtol=0.25)
+
+
+def test_rows_that_the_view_before_does_not_reach_take_the_mean_of_the_last_ones():
+    n = 20
+    labelled = SimpleNamespace(layout=SimpleNamespace(shape=(n, 8, 8)))
+    interface, counter = (SimpleNamespace(heights_px=lambda z=z: np.array([z])) for z in (3.2, 19.5))
+    frame = SimpleNamespace(interface=interface, counter=counter, anode="low")
+    survey = SimpleNamespace(frame=frame, counter_in_view=False)
+    before = np.tile(np.arange(float(n))[:, None, None], (1, 3, 6)).astype(np.float32)
+    before[:6], before[16:] = np.nan, np.nan
+    rows = RowShares(*(np.zeros((16, 6)) for _ in range(3)), np.full(6, 1 / 6), 4, 2.0)
+    found = registered_rows(rows, labelled, survey, before)
+    assert np.isnan(found.electrolyte[:2]).all()
+    np.testing.assert_allclose(found.electrolyte[2:12, 0], np.arange(6, 16))
+    np.testing.assert_allclose(found.gas[12:], np.mean(range(10, 16)))
 
 
 def test_rows_of_nan_repeat_their_neighbours():
