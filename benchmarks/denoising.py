@@ -39,7 +39,7 @@ SIGMA_PER_CM = {"3e4": 0.75, "1e4": 1.3, "3e3": 2.4}
 CELLS = ("process 3", "process 1")
 SHAPE, VOXEL_UM, N_VIEWS = (96, 120), 1.08, 340
 SCORED = (Phase.VOID, Phase.LITHIUM, Phase.CARBON, Phase.ELECTROLYTE)
-STEPS, BATCH, PATCH_PX = 250, 8, 64
+STEPS, BATCH, PATCH_PX = 4000, 8, 64
 BEYOND_UM = 900.0
 """Electrolyte beside the narrow bore, whose noise its rows have."""
 
@@ -103,6 +103,7 @@ def noise_to_inverse(case: dict[str, Any], t: Thresholds, rows: tuple[int, int])
     halves = [half.astype(np.float32) for half in halves]
     network = UNet(2, 3 * n, n, (16, 32, 64), (2, 2), num_res_units=1, norm="batch")
     optimiser = torch.optim.Adam(network.parameters(), lr=2e-3)
+    rate = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, STEPS)
     for _ in range(STEPS):
         seen, wanted = [], []
         for _ in range(BATCH):
@@ -116,6 +117,7 @@ def noise_to_inverse(case: dict[str, Any], t: Thresholds, rows: tuple[int, int])
         found = network(torch.from_numpy(np.stack(seen)))
         torch.nn.functional.mse_loss(found, torch.from_numpy(np.stack(wanted))).backward()
         optimiser.step()
+        rate.step()
     network.eval()
     with torch.inference_mode():
         planes = [
