@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 Finished = Callable[[Block, Facts], None]
 Lane = tuple[str, int]
 """A thread of a worker: the worker's address and the thread's number there."""
+MOST_LANES = 2
+"""Threads of one worker that are given blocks: what a block takes of memory, every one of them takes."""
+
 RETRIES = 2
 
 
@@ -112,7 +115,7 @@ class Distributed:
         def _top_up() -> list[Any]:
             """Keep two blocks to a thread of a worker under way, neighbours on one; workers may come late, and go."""
             lanes: list[Lane | None] = [
-                (address, n) for address, threads in client.ncores().items() for n in range(threads)
+                (address, n) for address, threads in client.ncores().items() for n in range(min(threads, MOST_LANES))
             ]
             is_tight = self._compute.scheduler == "local" and at_once < len(lanes)  # memory holds no more
             most = at_once if is_tight else 2 * max(len(lanes), 1)
