@@ -102,6 +102,8 @@ def place_before(
     advance("register before", 1, 1)
     if isinstance(found, str):
         log.warning("%s: %s", NOT_PLACED, found)
+        for name in ("before", "relative"):  # of an earlier run, which found it
+            shutil.rmtree(image / "fractions" / name, ignore_errors=True)
         return found
     placed = Placed(found, now.labelled.layout.voxel_um if isinstance(now.labelled, Labelled) else math.nan)
     log.info(
@@ -131,16 +133,18 @@ def registration_facts(placed: Placed | str | None) -> dict[str, Any]:
     Returns
     -------
     dict
-        Where the cell stood before charging, seen from the charged scan: shift (z, y, x) in voxels and µm, turn about
-        the axis and tilt in degrees, residual in µm; how both states were compared; None where not measured.
+        Where the cell stood before charging, seen from the charged scan: shift (z, y, x) in voxels and µm, of the
+        voxel that turn and tilt are about; turn about the axis and tilt in degrees, residual in µm; how both states
+        were compared; None where not measured.
     """
-    names = ("shift_px", "shift_um", "shift_um_std", "rotation_deg", "rotation_deg_std", "tilt_deg", "residual_um")
+    names = ("shift_px", "about_px", "shift_um", "shift_um_std", "rotation_deg", "rotation_deg_std", "tilt_deg")
     if placed is None or isinstance(placed, str):
         compared = None if placed is None else "rows and rings"
-        return {**dict.fromkeys((*names, "correlation")), "compared": compared, "reason": placed}
+        return {**dict.fromkeys((*names, "residual_um", "correlation")), "compared": compared, "reason": placed}
     found, um = placed.registration, placed.voxel_um
     return {
         "shift_px": list(found.move.shift_px),
+        "about_px": list(found.move.centre_px),
         "shift_um": [um * px for px in found.move.shift_px],
         "shift_um_std": [um * px for px in found.shift_std_px],
         "rotation_deg": math.degrees(found.move.turn_rad),

@@ -86,6 +86,7 @@ def fitted(
     correlated_voxels: float,
     rounds: int = ROUNDS,
     is_robust: bool = False,
+    upright: float = UPRIGHT,
 ) -> Registration:
     """Fit shift, turn and tilts by least squares [1]_; tilts that noise explains are set to 0, as they would add it.
 
@@ -104,6 +105,8 @@ def fitted(
     is_robust : bool
         Whether values that differ by more than the texture itself are taken for changes of the cell, and count little
         (weights of Cauchy [2]_).
+    upright : float
+        Sum of both tilts' squares, in their variances, below which they are set to 0.
 
     Returns
     -------
@@ -118,7 +121,7 @@ def fitted(
     scale = _texture(pieces) if is_robust else np.inf
     move, correlation = _refined(pieces, start, [*free, *TILTS], rounds, scale)
     std = _stds(pieces, move, [*free, *TILTS], correlated_voxels, scale)
-    if _is_upright(move, std):
+    if _is_upright(move, std, upright):
         upright = replace(move, rotation_rad=(move.turn_rad, 0.0, 0.0))
         move, correlation = _refined(pieces, upright, list(free), rounds, scale)
         std = _stds(pieces, move, list(free), correlated_voxels, scale)
@@ -213,11 +216,11 @@ def _stds(pieces: Sequence[Piece], move: RigidMove, free: list[int], correlated_
     return found
 
 
-def _is_upright(move: RigidMove, std: Floats) -> bool:
+def _is_upright(move: RigidMove, std: Floats, most: float) -> bool:
     """Whether noise explains both tilts."""
     matrix = move.matrix
     tilts = np.array([matrix[2, 0], -matrix[1, 0]]) / np.maximum(std[list(TILTS)], 1e-12)
-    return float(tilts @ tilts) < UPRIGHT
+    return float(tilts @ tilts) < most
 
 
 def _stepped(move: RigidMove, step: NDArray[np.float64]) -> RigidMove:

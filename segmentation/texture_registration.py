@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from .rigid import RigidMove
-from .rigid_fit import ROUNDS, Piece, Registration, fitted
+from .rigid_fit import ROUNDS, UPRIGHT, Piece, Registration, fitted
 from .texture import NARROW_PX, Binned, Texture, banded, binned_texture
 
 COARSE_RADIUS_PX = 32
@@ -56,6 +56,10 @@ MOST_OFF_PX = 3.0
 MOST_OFF_SHARE = 0.02
 """The move may put the bores' axes this far apart, in voxels or in radii of the bore, whichever is more: what stands
 still in both scans, such as rings, is no texture of the cell."""
+
+LIKELY_TILT = 4.0
+"""Both tilts' squares, in their variances, from which leaving them out would cost more than their noise: a cell that
+was taken off the stage is likely to lean (Akaike's criterion for two numbers)."""
 
 CORRELATED_VOXELS = (4 * np.pi * NARROW_PX**2) ** 1.5
 """Voxels over which the smoothed noise of a comparison is one."""
@@ -109,9 +113,16 @@ def register_texture(first: Texture, second: Texture) -> Registration:
     binning: int = coarsest
     found: Registration | None = None
     while binning >= 1:
-        rounds = COARSE_ROUNDS if binning > 1 else ROUNDS
+        rounds, upright = (COARSE_ROUNDS, UPRIGHT) if binning > 1 else (ROUNDS, LIKELY_TILT)
         pieces = list(_pieces(*pair, _at(move, binning), binning))
-        found = fitted(pieces, _at(move, binning), correlated_voxels=CORRELATED_VOXELS, rounds=rounds, is_robust=True)
+        found = fitted(
+            pieces,
+            _at(move, binning),
+            correlated_voxels=CORRELATED_VOXELS,
+            rounds=rounds,
+            is_robust=True,
+            upright=upright,
+        )
         move = _full(found.move, binning)
         binning //= 2
     if found is None or found.correlation < LEAST_CORRELATION or not found.residual_px < MOST_RESIDUAL_PX:

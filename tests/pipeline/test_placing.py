@@ -214,18 +214,30 @@ def write_pellet(folder, state, seed):
     return entries
 
 
-def test_a_pellet_without_texture_is_not_guessed_and_the_run_goes_on(tmp_path, no_pictures, caplog):
+@pytest.mark.validate
+def test_a_pellet_without_texture_is_not_guessed(tmp_path, no_pictures):
     states = [write_pellet(tmp_path, state, seed) for seed, state in enumerate(("scans", "before"))]
-    path = write_config(tmp_path, "even", *states)
-    results = run_config(path, tmp_path / "even", advance=quiet)
+    results = run_config(write_config(tmp_path, "even", *states), tmp_path / "even", advance=quiet)
+    assert results["registration_before"]["shift_um"] is None
+    assert "does not tell how the cell was turned" in results["registration_before"]["reason"]
+    assert any(note.startswith(NOT_PLACED) for note in results["report"]["notes"])
+
+
+def test_a_run_goes_on_by_rows_and_rings_where_the_cell_was_not_found(moved, no_pictures, monkeypatch, caplog):
+    folder, _, truth = moved
+    monkeypatch.setattr("xelith.pipeline.placing._registered", lambda *arguments: "its texture does not tell")
+    (folder / "moved" / "results.json").unlink()
+    results = run_config(folder / "moved.yaml", folder / "moved", advance=quiet)
     found = results["registration_before"]
     assert found["shift_um"] is None
-    assert found["compared"] == "rows and rings"
-    assert "texture" in found["reason"]
+    assert (found["compared"], found["reason"]) == ("rows and rings", "its texture does not tell")
     assert results["two_gas"]["relative_lithium"] is None
+    assert not (folder / "moved" / "xenon.ome.zarr" / "fractions" / "relative").exists()
+    assert results["two_gas"]["lithium"] is not None
+    assert results["balance"]["mixed_zone_reference"] == "before"
+    assert abs(results["balance"]["mixed_zone_um"] - truth.mixed_zone_um) < 3 * results["balance"]["mixed_zone_um_std"]
     assert any(note.startswith(NOT_PLACED) for note in results["report"]["notes"])
     assert any(record.levelno == logging.WARNING and NOT_PLACED in record.getMessage() for record in caplog.records)
-    assert not (tmp_path / "even" / "xenon.ome.zarr" / "fractions" / "relative").exists()
 
 
 def block_task(folder, move, *, collector=None, noise=0.0, n=60):
