@@ -252,7 +252,7 @@ def _row_noise(by_row: NDArray[np.float64], rows: NDArray[np.intp]) -> float:
 
     Lithium changes from row to row too, where it ends: what stands out from the other differences is left out.
     """
-    steps = np.diff(by_row)[rows[:-1][np.diff(rows) == 1]]
+    steps = np.diff(by_row[rows])
     least = CLIPPED * float(np.median(np.abs(steps))) / MEDIAN_OF_NORMAL
     return float(np.sqrt(np.mean(steps[np.abs(steps) <= least] ** 2) / 2))
 
