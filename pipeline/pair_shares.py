@@ -1,25 +1,22 @@
 """Some rows of a pair of scans, from line integrals to shares of electrolyte and gas, on the host or on a GPU."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from ..arrays import Array, array_namespace, is_on_gpu, to_host
+from ..arrays import Array, array_namespace, is_on_gpu
 from ..arrays.blocks import thread_map
 from ..reconstruction.fourier import fourier_fbp
 from ..reconstruction.truncation import extend
 from ..reconstruction.two_gas import RayModel, decompose_rays
+from ..segmentation.filters import ndimage_of
 from .chain import middle
 from .ray_pairs import RayPair
 from .steps import Fbp, FourierFbp
 
 SECOND = 6.0
 """Variance of a second difference of white noise, over that of the noise."""
-
-MEDIAN_OF_NORMAL = 0.6745
-"""Median of the absolute value of normal noise, over its standard deviation."""
-
-COLUMNS_AROUND = 15
 
 BEND_STEP = 0.1
 """Step in line integrals over which the bend of the paths is told: far above the tables' rounding."""
@@ -44,25 +41,80 @@ def shares_of_rows(pair: RayPair, argon: Array, xenon: Array, *, first_row: int 
     int
         Rays beyond the tables.
     """
-    xp = array_namespace(argon, xenon)
+    argon, xenon = (straightened(rays, pair.blur_px) for rays in (argon, xenon))
     solid, gas, n = decomposed(argon, xenon, pair.model, wall_cm=pair.wall_cm, threads=pair.threads)
-    more_solid, more_gas = noise_bias(argon, xenon, gas, pair)
-    solid, gas = solid - more_solid, gas - more_gas - np.float32(pair.beside_cm)
-    # Electrolyte that is not there reads as gas that is: one pattern, with two signs.
-    pattern = xp.asarray(steady_pattern(range(first_row, first_row + len(xenon)), pair.layout.shape[2]))
-    depth = xp.mean(xenon, axis=(0, 1))
-    noise = (reconstructed(pair, _noise(paths, depth, sign * pattern)) for paths, sign in ((solid, -1), (gas, 1)))
-    return (reconstructed(pair, solid, beyond=1.0), reconstructed(pair, gas), *noise), n
+    bend = noise_bend(argon, xenon, gas, pair)
+    solid, gas = solid - bend.solid_cm, gas - bend.gas_cm - np.float32(pair.beside_cm)
+    steady = _steady(bend, pair, range(first_row, first_row + len(xenon)))
+    noise = [
+        reconstructed(pair, _alternating(paths) + still) for paths, still in zip((solid, gas), steady, strict=True)
+    ]
+    shares = reconstructed(pair, solid, beyond=1.0), reconstructed(pair, gas)
+    if pair.blur_px > 0:
+        noise[0] = noise[0] + shares[0] - ndimage_of(solid).gaussian_filter(shares[0], pair.blur_px)
+    return (*shares, *noise), n
 
 
-def _noise(paths: Array, depth: Array, pattern: Array) -> Array:
-    """Noise of paths: that of the views, half the difference of two half-scans, and what all views share."""
+def _alternating(paths: Array) -> Array:
+    """Noise of the views: half the difference of two half-scans, as the mean of both has it."""
     xp = array_namespace(paths)
-    signs = xp.asarray(np.where(np.arange(paths.shape[1]) % 2, -1, 1).astype(np.float32))[:, None]
-    return (signs * paths + (xp.asarray(steady_std(paths, depth)) * pattern)[:, None, :]).astype(xp.float32)
+    return xp.asarray(np.where(np.arange(paths.shape[1]) % 2, -1, 1).astype(np.float32))[:, None] * paths
 
 
-def noise_bias(argon: Array, xenon: Array, gas: Array, pair: RayPair) -> tuple[Array, Array]:
+def _steady(bend: "Bend", pair: RayPair, rows: range) -> Array:
+    """(2, n_rows, 1, n_cols) paths that noise of the line integrals, the same in all views, adds to both."""
+    xp = array_namespace(bend.slopes)
+    drawn = [
+        xp.asarray(np.float32(std) * steady_pattern(rows, pair.layout.shape[2], scan)[:, None, :])
+        for scan, std in enumerate(pair.steady)
+    ]
+    return (bend.slopes[0] * drawn[0] + bend.slopes[1] * drawn[1]).astype(xp.float32)
+
+
+def straightened(rays: Array, blur_px: float) -> Array:
+    """Undo what the logarithm of a blurred transmission lacks to the blurred line integral.
+
+    Where the line integral changes within a pixel and its blur, the brighter part weighs more. A second blur of the
+    same width lacks nearly as much again, and that is known; it acts along the columns, where edges stand in all views.
+
+    Parameters
+    ----------
+    rays : (n_rows, n_theta, n_cols) array of float32
+        Line integrals, dimensionless.
+    blur_px : float
+        Standard deviation of the blur, in pixels; 0 leaves the rays as they are.
+
+    Returns
+    -------
+    (n_rows, n_theta, n_cols) array of float32
+        Line integrals.
+    """
+    if blur_px == 0:
+        return rays
+    xp, blur = array_namespace(rays), ndimage_of(rays).gaussian_filter1d
+    light = blur(xp.exp(-rays), blur_px, axis=2, truncate=3.0, mode="nearest")
+    lacking = blur(rays, blur_px, axis=2, truncate=3.0, mode="nearest") + xp.log(light)
+    return (rays + lacking).astype(xp.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Bend:
+    """How paths answer to changes of the line integrals, and by how much noise alone lengthens their mean.
+
+    Parameters
+    ----------
+    solid_cm, gas_cm : (n_rows, 1, n_cols) array of float32
+        To be subtracted from each path, in cm.
+    slopes : (2, 2, n_rows, 1, n_cols) array of float32
+        Change with the line integral in argon and in xenon of the path through electrolyte and through gas, in cm.
+    """
+
+    solid_cm: Array
+    gas_cm: Array
+    slopes: Array
+
+
+def noise_bend(argon: Array, xenon: Array, gas: Array, pair: RayPair) -> Bend:
     """Return by how much noise alone lengthens the mean paths, as they are no straight function of line integrals.
 
     Xenon's K edge lies amid the beam that deep electrolyte leaves, so that the gas path bends: half its second
@@ -80,8 +132,8 @@ def noise_bias(argon: Array, xenon: Array, gas: Array, pair: RayPair) -> tuple[A
 
     Returns
     -------
-    solid_cm, gas_cm : (n_rows, 1, n_cols) array of float32
-        To be subtracted from each path, in cm.
+    Bend
+        Where the lengthening and the slopes are, row by row and column by column.
     """
     xp = array_namespace(argon, xenon)
     wall_cm = None if pair.wall_cm is None else pair.wall_cm.mean(axis=0, keepdims=True)
@@ -93,17 +145,15 @@ def noise_bias(argon: Array, xenon: Array, gas: Array, pair: RayPair) -> tuple[A
 
     h, middle_paths = BEND_STEP, paths(0.0, 0.0)
     ends = [(paths(h, 0.0), paths(-h, 0.0)), (paths(0.0, h), paths(0.0, -h))]
-    slope, bend = xp.zeros_like(middle_paths), xp.zeros_like(middle_paths)
-    for above, below in ends:
-        slope = slope + ((above - below) / (2 * h)) ** 2
-        bend = bend + (above + below - 2 * middle_paths) / h**2
+    slopes = xp.stack([(above - below) / (2 * h) for above, below in ends])
+    bends = sum((above + below - 2 * middle_paths) / h**2 for above, below in ends)
     second = gas[:, 2:] - 2 * gas[:, 1:-1] + gas[:, :-2]
-    variance = xp.mean(second**2, axis=1, keepdims=True) / SECOND / slope[1]
-    bias = (0.5 * variance * bend).astype(xp.float32)
-    return bias[0], bias[1]
+    variance = xp.mean(second**2, axis=1, keepdims=True) / SECOND / xp.sum(slopes[:, 1] ** 2, axis=0)
+    bias = (0.5 * variance * bends).astype(xp.float32)
+    return Bend(bias[0], bias[1], slopes)
 
 
-def steady_pattern(rows: range, n_cols: int) -> NDArray[np.float32]:
+def steady_pattern(rows: range, n_cols: int, scan: int = 0) -> NDArray[np.float32]:
     """Draw noise that stands still in all views.
 
     Parameters
@@ -112,45 +162,16 @@ def steady_pattern(rows: range, n_cols: int) -> NDArray[np.float32]:
         Rows wanted; each has its own draw, the same whenever it is asked for.
     n_cols : int
         Columns.
+    scan : int
+        Each scan has its own draws.
 
     Returns
     -------
     (n_rows, n_cols) array of float32
         Of standard deviation 1.
     """
-    return np.stack([np.random.default_rng([17, row]).standard_normal(n_cols, np.float32) for row in rows])
-
-
-def steady_std(paths: Array, depth: Array) -> NDArray[np.float32]:
-    """Measure the noise that all views share: that of the flats, and of gains that drifted after them.
-
-    Half-scans of alternate views do not see it. The mean of all views wavers from column to column by it and by what
-    is left of the views' own noise, which second differences from view to view tell. Over the noise of a view it
-    goes as the root of the transmission, since flats are taken in the open beam; by how much is the median over the
-    columns, as ring filters hide it where the cell is even, and walls look like it.
-
-    Parameters
-    ----------
-    paths : (n_rows, n_theta, n_cols) array of float32
-        In cm.
-    depth : (n_cols,) array of float32
-        Mean line integral of each column, dimensionless.
-
-    Returns
-    -------
-    (n_cols,) array of float32
-        Standard deviation in cm, one for all rows.
-    """
-    xp = array_namespace(paths)
-    own = to_host(xp.mean((paths[:, 2:] - 2 * paths[:, 1:-1] + paths[:, :-2]) ** 2, axis=(0, 1))) / SECOND
-    view_std = np.sqrt(own) * np.exp(-np.asarray(to_host(depth)) / 2) + np.finfo(np.float32).tiny
-    still = xp.mean(paths, axis=1)
-    bent = to_host(xp.abs(still[:, 2:] - 2 * still[:, 1:-1] + still[:, :-2]))
-    across = ndimage.median_filter(np.pad(bent, ((0, 0), (1, 1)), mode="edge"), (1, COLUMNS_AROUND))
-    wavers = (np.median(across, axis=0) / MEDIAN_OF_NORMAL) ** 2 / SECOND
-    inside = view_std >= np.median(view_std)  # what lies in the bore: beside it there is hardly any noise to tell from
-    ratio = np.sqrt(np.maximum(wavers - own / paths.shape[1], 0)) / view_std
-    return (float(np.median(ratio[inside])) * view_std).astype(np.float32)
+    drawn = [np.random.default_rng([17 + scan, row]).standard_normal(n_cols, np.float32) for row in rows]
+    return np.stack(drawn)
 
 
 def decomposed(

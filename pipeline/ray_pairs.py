@@ -65,6 +65,10 @@ class RayPair:
         Where slabs are worked on.
     fine : Offsets
         What the rays of both scans showed to be left of the move and of the axes.
+    steady : tuple of float
+        Standard deviation of the noise that all views share, of line integrals in argon and xenon, dimensionless.
+    blur_px : float
+        Standard deviation of the rays' blur, the pixel's width included, in pixels; 0 where it was not measured.
     """
 
     argon: Side
@@ -80,6 +84,8 @@ class RayPair:
     threads: int
     device: str = "cpu"
     fine: Offsets = field(default_factory=Offsets)
+    steady: tuple[float, float] = (0.0, 0.0)
+    blur_px: float = 0.0
 
     @property
     def n_views(self) -> int:

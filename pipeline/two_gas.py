@@ -27,6 +27,7 @@ from .job import Advance, Job, Reconstructed, stage_scratch
 from .ledger import Ledger, fingerprint
 from .phase_map import Labelled, Unlabelled
 from .planning import slabs_at_once
+from .ray_noise import with_faults
 from .ray_pairs import RayPair, cannot_pair, pair_of
 from .ray_refinement import refined
 from .scratch import CorruptScratch
@@ -244,7 +245,7 @@ def _once(
     pair = pair_of(config, jobs, volumes, labelled, ledger)
     if config.registration.method == "auto":
         pair = refined(pair)
-    return _written(pair, jobs["xenon"][0], config.two_gas.block_std, ledger, mark, advance)
+    return _written(with_faults(pair), jobs["xenon"][0], config.two_gas.block_std, ledger, mark, advance)
 
 
 def _mark(config: Config, scans: Mapping[str, str], volumes: Mapping[str, Reconstructed], labelled: Labelled) -> str:

@@ -13,6 +13,9 @@ NEGLIGIBLE_PX = 0.02
 MARGIN = 8
 """Rows, or views, on either side that a cubic spline along them feels."""
 
+LEAST_STRENGTH = 5.0
+"""Slopes of two scans that agree by less than this many of their standard deviations are noise."""
+
 Floats = NDArray[np.float32]
 
 
@@ -227,6 +230,47 @@ def find_offsets(first: Floats, second: Floats, theta: NDArray[np.float64]) -> O
     scatter = np.average((offsets - design @ found) ** 2, weights=strength) * strength.mean()
     std = math.sqrt(max(float(np.linalg.inv(square + 1e-12 * np.trace(square) * np.eye(3))[0, 0] * scatter), 0.0))
     return Offsets(float(found[0]), float(found[1]), float(found[2]), std)
+
+
+def find_shift(first: Floats, second: Floats, axis: int) -> tuple[float, float]:
+    """Find the small shift along the rows, or along the views, between sinograms that ought to lie on the same rays.
+
+    Least squares on slopes [1]_, with the first scan's slopes as instruments of the second's: their noise is not shared,
+    so that it does not draw the answer towards nought as it does where slopes are regressors.
+
+    Parameters
+    ----------
+    first, second : (n_rows, n_theta, n_cols) array of float32
+        Line integrals, dimensionless.
+    axis : int
+        0 for the rows, 1 for the views.
+
+    Returns
+    -------
+    shift_px, std_px : float
+        What is in place i of the first scan lies in place i + shift of the second, in rows or views, with its standard
+        deviation from the scatter between parts of the sinograms. Infinite deviation where nothing changes along the
+        axis, or there are fewer than 8 places.
+
+    References
+    ----------
+    .. [1] Wooldridge, Econometric Analysis of Cross Section and Panel Data (2010), chapter 5.
+    """
+    n = first.shape[axis]
+    if n < MARGIN:
+        return 0.0, math.inf
+    a, b = (np.moveaxis(values, axis, 0).astype(np.float64) for values in (first, second))
+    slopes = [0.5 * (values[2:] - values[:-2]) for values in (a, b)]
+    miss = (a - b)[1:-1]
+    weight = np.exp(-np.clip(0.5 * (a + b)[1:-1], 0, None))
+    # Sums over each column of the other two axes: noise is independent from one to the next, and structure nearly so.
+    strength = (weight * slopes[0] * slopes[1]).sum(axis=0).ravel()
+    pull = (weight * slopes[0] * miss).sum(axis=0).ravel()
+    total = float(strength.sum())
+    scatter = float(((pull - pull.sum() / total * strength) ** 2).sum()) if total > 0 else 0.0
+    if not total > 0 or not total > LEAST_STRENGTH * math.sqrt(float((strength**2).sum())):
+        return 0.0, math.inf
+    return float(pull.sum()) / total, math.sqrt(scatter) / total
 
 
 def _taps(place: NDArray[np.float64], n: int) -> tuple[list[NDArray[np.intp]], list[NDArray[np.float32]]]:

@@ -65,6 +65,16 @@ def test_an_axis_that_is_off_is_found_on_the_rays():
     np.testing.assert_allclose(found[..., 6:-6], expected[..., 6:-6], atol=3e-3)
 
 
+def test_height_and_turn_are_mended_on_the_rays():
+    xenon = side(integrals(THETA, 40.2), THETA, 40.2)
+    argon = side(integrals(THETA, 38.9, MOVE), THETA, 38.9)
+    z, y, x = MOVE.shift_px
+    off = RigidMove((z - 0.05, y, x), (MOVE.rotation_rad[0] + np.deg2rad(0.06), 0.0, 0.0))
+    found = refined(pair_of(argon, xenon, off)).move
+    assert found.shift_px[0] == pytest.approx(z, abs=0.005)
+    assert found.rotation_rad[0] == pytest.approx(MOVE.rotation_rad[0], abs=np.deg2rad(0.01))
+
+
 def test_an_axis_that_is_far_off_is_left_and_said(caplog):
     xenon = side(integrals(THETA, 40.2), THETA, 41.2)
     argon = side(integrals(THETA, 38.9, MOVE), THETA, 38.9)

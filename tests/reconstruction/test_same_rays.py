@@ -2,8 +2,17 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from xelith.reconstruction.same_rays import MARGIN, find_offsets, needed_rows, on_angles, on_columns, on_rows
+from xelith.reconstruction.same_rays import (
+    MARGIN,
+    find_offsets,
+    find_shift,
+    needed_rows,
+    on_angles,
+    on_columns,
+    on_rows,
+)
 
 N_COLS, SIGMA_PX = 90, 3.0
 BLOBS = [(1.0, 12.0, -6.0), (0.6, -9.0, 15.0)]  # weight, x and y in pixels from the axis
@@ -77,3 +86,25 @@ def test_offsets_of_hundredths_of_a_pixel_are_found_beside_another_gas_and_noise
     np.testing.assert_allclose([found.constant_px, found.x_px, found.y_px], expected, atol=5 * found.std_px)
     np.testing.assert_allclose(found.at(theta[:1]), found.constant_px + found.x_px)
     assert find_offsets(np.zeros((1, 9, 8)), np.zeros((1, 9, 8)), theta[:9]).std_px == np.inf
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_small_shift_along_rows_or_views_is_found_in_noise(axis):
+    """Texture of 2 px under noise whose slopes are as strong, which halve the answer of a plain regression."""
+    rng = np.random.default_rng(4)
+    texture = ndimage.gaussian_filter(rng.standard_normal((40, 60, 80)), 2.0)
+    texture /= texture.std()
+    first = 1 + 0.02 * texture
+    second = 1 + 0.02 * ndimage.shift(texture, [0.06 * (axis == a) for a in range(3)], order=5, mode="mirror")
+    noisy = [values + rng.normal(0, 0.01, values.shape) for values in (first, second)]
+    for pair in ((first, second), noisy):
+        found, std = find_shift(*(values.astype(np.float32) for values in pair), axis)
+        # central differences of a texture 2 px wide are 8 % too flat
+        assert found == pytest.approx(0.06, abs=0.006 + 3 * std)
+        assert std < 0.01
+
+
+def test_no_structure_says_nothing_of_a_shift():
+    noise = np.random.default_rng(5).normal(0, 0.02, (2, 40, 60, 80)).astype(np.float32)
+    assert find_shift(noise[0], noise[1], 0)[1] == np.inf
+    assert find_shift(noise[0][:4], noise[1][:4], 0)[1] == np.inf  # too few rows
