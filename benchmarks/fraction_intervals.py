@@ -49,6 +49,9 @@ BLOCKS = {8: 2, 16: 4}
 PURE = 1e-6
 """Blocks with a smaller share of lithium are pure electrolyte."""
 
+LEAST_BLOCKS = 30
+"""Fewer blocks tell neither a spread nor a share inside."""
+
 EDGE = 0.05
 """Blocks through which no share changes by more than this a voxel, blurred, hold no strong edge."""
 
@@ -219,7 +222,8 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
             of = [row[str(edge)] for row in rows if row["kind"] == kind and row["reason"] is None]
             for share in ("relative", "lithium", "pore", "solid"):
                 for clean in (False, True):
-                    lines += [line(f"{kind}, {len(of)}", edge, share, of, clean=clean)] if of else []
+                    if sum(len(part["edge"]) - clean * sum(part["edge"]) for part in of) >= LEAST_BLOCKS:
+                        lines.append(line(f"{kind}, {len(of)}", edge, share, of, clean=clean))
     return lines
 
 
