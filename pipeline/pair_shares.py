@@ -51,8 +51,15 @@ def shares_of_rows(pair: RayPair, argon: Array, xenon: Array, *, first_row: int 
     ]
     shares = reconstructed(pair, solid, beyond=1.0), reconstructed(pair, gas)
     if pair.blur_px > 0:
-        noise[0] = noise[0] + shares[0] - ndimage_of(solid).gaussian_filter(shares[0], pair.blur_px)
+        noise[0] = noise[0] + _blurred_away(shares[0], pair.blur_px)
     return (*shares, *noise), n
+
+
+def _blurred_away(share: Array, blur_px: float) -> Array:
+    """What blur has taken from each voxel of a share, from what a second blur takes, and a third one of that."""
+    blur = ndimage_of(share).gaussian_filter
+    taken = share - blur(share, blur_px)
+    return 2 * taken - blur(taken, blur_px)
 
 
 def _alternating(paths: Array) -> Array:
