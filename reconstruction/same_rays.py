@@ -235,8 +235,8 @@ def find_offsets(first: Floats, second: Floats, theta: NDArray[np.float64]) -> O
 def find_shift(first: Floats, second: Floats, axis: int) -> tuple[float, float]:
     """Find the small shift along the rows, or along the views, between sinograms that ought to lie on the same rays.
 
-    Least squares on slopes [1]_, with the first scan's slopes as instruments of the second's: their noise is not shared,
-    so that it does not draw the answer towards nought as it does where slopes are regressors.
+    Least squares on slopes [1]_, with the first scan's slopes as instruments of the second's: their noise is not
+    shared, so that it does not draw the answer towards nought as it does where slopes are regressors.
 
     Parameters
     ----------
