@@ -122,8 +122,8 @@ def fitted(
     move, correlation = _refined(pieces, start, [*free, *TILTS], rounds, scale)
     std = _stds(pieces, move, [*free, *TILTS], correlated_voxels, scale)
     if _is_upright(move, std, upright):
-        upright = replace(move, rotation_rad=(move.turn_rad, 0.0, 0.0))
-        move, correlation = _refined(pieces, upright, list(free), rounds, scale)
+        untilted = replace(move, rotation_rad=(move.turn_rad, 0.0, 0.0))
+        move, correlation = _refined(pieces, untilted, list(free), rounds, scale)
         std = _stds(pieces, move, list(free), correlated_voxels, scale)
     wishes, weights = _wishes(pieces, move, scale)
     total = weights.sum()
