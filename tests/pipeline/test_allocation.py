@@ -36,7 +36,9 @@ print(found, resident(), sep="; ")
 
 def blocks_of(first, **variables):
     command = [sys.executable, "-c", BLOCKS.format(first=first)]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | variables, timeout=60, check=True)
+    # Dask leaves the settings of workers that it has started in the environment of the process that asked for them.
+    own = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    done = subprocess.run(command, capture_output=True, text=True, env=own | variables, timeout=60, check=True)
     found, left = done.stdout.split(";")
     return eval(found), int(left)
 

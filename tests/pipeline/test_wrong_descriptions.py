@@ -33,7 +33,7 @@ def test_another_bore_than_the_scan_shows_leaves_nothing_measured(run_again, inn
     assert results["balance"]["verdict"] == "not-measured"
     assert results["balance"]["measured_um"] is None
     reason = results["report"]["not_labelled"]
-    assert reason.startswith("the bore measures 0.24 mm in the scan")
+    assert reason.startswith("the bore measures 0.24")  # mm, to a voxel of 2 µm
     assert f"but {stated} are declared" in reason
 
 
