@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
-from benchmarks.fraction_intervals import GASES, acquisition, preset, true_shares
+from benchmarks.fraction_intervals import GASES, acquisition, preset, true_shares, write_run
 from xelith.pipeline.ledger import Ledger
 from xelith.pipeline.relative_shares import relative_fractions
 from xelith.pipeline.run import run_config
@@ -105,19 +104,7 @@ def write_moved(kind: str, seed: int, move: str, folder: Path) -> tuple[Truth, C
             write_data_exchange(folder / f"{state}-{name}.h5", frames, overwrite=True)
             fill = {"name": name, "pressure_atm": gas.pressure_atm}
             entries[state][name] = {"path": f"{state}-{name}.h5", "gas": fill}
-    bore = made.design.bore
-    config = {
-        "sample": f"{kind} {seed}, {move}",
-        "source": {"tube": "Mo", "kv": 44, "filters": [{"formula": "Al", "mm": 0.2}]},
-        "cell": {
-            "preset": "kodama-no-interlayer",
-            "inner_diameter_mm": bore.inner_diameter_um * 1e-3,
-            "outer_diameter_mm": (bore.inner_diameter_um + 2 * sum(bore.walls_um)) * 1e-3,
-            "collector_end": "low",
-        },
-        "compute": {"memory_gib": 2},
-    }
-    (folder / "run.yaml").write_text(yaml.safe_dump(config | entries), encoding="utf8")
+    write_run(folder, f"{kind} {seed}, {move}", made.design.bore, entries)
     return truth_of(charged, scan, start), charged, scan, (start, elsewhere)
 
 

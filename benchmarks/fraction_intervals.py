@@ -119,9 +119,14 @@ def write_cell(kind: str, seed: int, folder: Path) -> tuple[Truth, Truth]:
             write_data_exchange(folder / f"{state}-{name}.h5", frames, overwrite=True)
             fill = {"name": name, "pressure_atm": gas.pressure_atm}
             entries[state][name] = {"path": f"{state}-{name}.h5", "gas": fill}
-    bore = made.design.bore
+    write_run(folder, f"{kind} {seed}", made.design.bore, entries)
+    return truths[1], truths[0]
+
+
+def write_run(folder: Path, sample: str, bore: Bore, entries: dict[str, Any]) -> None:
+    """Write the configuration of a cell's scans."""
     config = {
-        "sample": f"{kind} {seed}",
+        "sample": sample,
         "source": {"tube": "Mo", "kv": 44, "filters": [{"formula": "Al", "mm": 0.2}]},
         "cell": {
             "preset": "kodama-no-interlayer",
@@ -132,7 +137,6 @@ def write_cell(kind: str, seed: int, folder: Path) -> tuple[Truth, Truth]:
         "compute": {"memory_gib": 2},
     }
     (folder / "run.yaml").write_text(yaml.safe_dump(config | entries), encoding="utf8")
-    return truths[1], truths[0]
 
 
 def true_shares(truth: Truth) -> dict[str, NDArray[np.float64]]:

@@ -114,7 +114,7 @@ def place_before(
     shares = [stage.shares for stage in (now, before) if isinstance(stage.shares, TwoGas)]
     if len(shares) < 2:
         return placed
-    folder = _moved_sums(config, now, before, found.move, image, ledger, mark, advance=advance, workers=workers)
+    folder = _moved_sums(config, (now, before), found.move, image, ledger, mark, advance=advance, workers=workers)
     rows = np.asarray(zarr.open_group(folder, mode="r")["rows"], np.float32)
     factor = shares[0].fractions.block_px // shares[0].sums.block_px
     relative = relative_fractions(shares[0], shares[1], folder, found.move, factor=factor)
@@ -246,8 +246,7 @@ def _deep_rows(labelled: Labelled) -> tuple[int, int]:
 
 def _moved_sums(
     config: Config,
-    now: Stage,
-    before: Stage,
+    states: tuple[Stage, Stage],
     move: RigidMove,
     image: Path,
     ledger: Ledger,
@@ -258,7 +257,7 @@ def _moved_sums(
 ) -> Path:
     """Sums of the moved shares over the blocks and rows of the charged scan, slab by slab; what is done stays."""
     final = image / "fractions" / "before"
-    labelled, fresh, shares, own = now.labelled, before.labelled, now.shares, before.shares
+    (labelled, fresh), (shares, own) = [s.labelled for s in states], [s.shares for s in states]
     if not (isinstance(labelled, Labelled) and isinstance(fresh, Labelled)):
         raise TypeError("both states must be labelled")
     if not (isinstance(shares, TwoGas) and isinstance(own, TwoGas)):

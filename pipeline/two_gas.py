@@ -8,8 +8,9 @@ Written beside the xenon image, on its grid, float32 and dimensionless: `xenon.o
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -201,9 +202,9 @@ def decompose_scans(
         if done is not None:
             return done
         try:
-            return _decomposed(
-                config, {gas: jobs[name] for gas, name in scans.items()}, volumes, labelled, ledger, mark, advance
-            )
+            pair = {gas: jobs[name] for gas, name in scans.items()}
+            once = partial(_decomposed, config, pair, volumes, labelled, ledger, mark, advance)
+            return _mended(once, [job for job, _ in pair.values()], ledger)
         except ValueError as error:
             reason = str(error)
             if config.two_gas.decompose == "auto":
@@ -213,27 +214,19 @@ def decompose_scans(
     return reason or "the phases were not told apart"
 
 
-def _decomposed(
-    config: Config,
-    jobs: Mapping[str, tuple[Job, str]],
-    volumes: Mapping[str, Reconstructed],
-    labelled: Labelled,
-    ledger: Ledger,
-    mark: str,
-    advance: Advance,
-) -> TwoGas:
-    """Decompose a pair; line integrals that turn out to be damaged on disk are redone, and the rest goes on."""
+def _mended(once: Callable[[], TwoGas], jobs: Sequence[Job], ledger: Ledger) -> TwoGas:
+    """Decompose; line integrals that turn out to be damaged on disk are redone, and the rest goes on."""
     for _attempt in range(MOST_REPAIRS):
         try:
-            return _once(config, jobs, volumes, labelled, ledger, mark, advance)
+            return once()
         except CorruptScratch as error:
-            for job, _ in jobs.values():
+            for job in jobs:
                 if error.path.is_relative_to(job.scratch):
                     take_back(job, ledger, error.views)
-    return _once(config, jobs, volumes, labelled, ledger, mark, advance)
+    return once()
 
 
-def _once(
+def _decomposed(
     config: Config,
     jobs: Mapping[str, tuple[Job, str]],
     volumes: Mapping[str, Reconstructed],
