@@ -126,8 +126,8 @@ def _stamp(design: TwinDesign, file_format: str, *, before: bool) -> str:
 
 
 def _claim(folder: Path, stamp: str) -> None:
-    """Refuse a folder that holds anything but a part of this simulation."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    """Refuse a folder that holds anything but a part of this simulation, or the mark of one that made nothing."""
+    if not folder.exists() or (folder.is_dir() and {path.name for path in folder.iterdir()} <= {STAMP}):
         return
     if not (folder / STAMP).is_file():
         raise ValueError(f"{folder} holds files; give a new or empty --out")

@@ -4,7 +4,7 @@ from typing import Any
 
 import yaml
 
-from ..materials import MATERIALS
+from ..materials import material
 from ..simulation import Charge
 from .config import Config
 from .presets import CELL_PRESETS
@@ -74,8 +74,8 @@ def _cell(design: TwinDesign) -> dict[str, Any]:
         parts = {"electrolyte": cell.electrolyte.material, "collector": cell.collector.material, "casing": bore.casing}
         parts |= {"carbon": "carbon"} if cell.carbon is not None else {}
         for part, name in parts.items():
-            material = MATERIALS[name]
-            values[part] = {"formula": material.formula, "density_g_cm3": material.density_g_cm3}
+            solid = material(name)
+            values[part] = {"formula": solid.formula, "density_g_cm3": solid.density_g_cm3}
     values["inner_diameter_mm"] = bore.inner_diameter_um * 1e-3
     values["outer_diameter_mm"] = (bore.inner_diameter_um + 2 * sum(bore.walls_um)) * 1e-3
     values["collector_end"] = "low"
@@ -87,7 +87,8 @@ def _preset_like(design: TwinDesign) -> str:
     cell = design.preset.design
     names = {"electrolyte": cell.electrolyte.material, "collector": cell.collector.material, "lithium": "lithium"}
     names |= {"casing": cell.bore.casing} | ({"carbon": "carbon"} if cell.carbon is not None else {})
-    wanted = {part: (MATERIALS[name].formula, MATERIALS[name].density_g_cm3) for part, name in names.items()}
+    solids = {part: material(name) for part, name in names.items()}
+    wanted = {part: (solid.formula, solid.density_g_cm3) for part, solid in solids.items()}
     for name in (cell.name, "kodama-process-3", "kodama-no-interlayer", "ham-symmetric"):
         if name in CELL_PRESETS and CELL_PRESETS[name].materials == wanted:
             return name

@@ -164,7 +164,10 @@ def design_twin(
     acquisition = _named("setup", name, SETUPS)()
     if (source := scanner.get("source")) is not None:
         acquisition = replace(acquisition, spectrum=_beam(source))
+    off_px = acquisition.axis_px - (acquisition.detector.n_cols - 1) / 2
     acquisition = _overridden(acquisition, _without(scanner, "preset", "source"), "setup")
+    if "centre_px" not in scanner:
+        acquisition = replace(acquisition, centre_px=(acquisition.detector.n_cols - 1) / 2 + off_px)
     acquisition = resized(acquisition, n_rows=size.rows, n_cols=size.columns, n_views=size.views)
     preset = replace(
         preset,

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..materials import MATERIALS, Gas, Material, Phase, Spectrum, effective_mu_per_cm, monochromatic
 from .acquisition import Acquisition
-from .design import CellDesign
+from .design import CellDesign, part_material
 
 CM_PER_UM = 1e-4
 
@@ -42,7 +42,7 @@ def transmission_of(design: CellDesign, solid: Material, spectrum: Spectrum) -> 
     """
     bore_cm = design.bore.inner_diameter_um * CM_PER_UM
     walls_cm = 2 * sum(design.bore.walls_um[::2]) * CM_PER_UM
-    depth = MATERIALS[design.bore.casing].mu_per_cm(spectrum.energy_kev) * walls_cm
+    depth = part_material(design.bore.casing, Phase.CASING).mu_per_cm(spectrum.energy_kev) * walls_cm
     if solid.phase is not Phase.CASING:
         depth = depth + solid.mu_per_cm(spectrum.energy_kev) * bore_cm
     return float(np.exp(-depth) @ spectrum.photons)
@@ -86,7 +86,7 @@ def warnings_of(
         One sentence each.
     """
     warnings, spectrum = [], acquisition.spectrum
-    lithium, electrolyte = MATERIALS["lithium"], MATERIALS[design.electrolyte.material]
+    lithium, electrolyte = MATERIALS["lithium"], part_material(design.electrolyte.material, Phase.ELECTROLYTE)
     mu_lithium = float(effective_mu_per_cm(lithium, spectrum))
     lightest = min(gases, key=lambda gas: float(effective_mu_per_cm(gas, spectrum)))
     for gas in gases:

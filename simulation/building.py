@@ -12,7 +12,7 @@ from .cell import Cell, Ring, disc, min_side
 from .charge import Charge
 from .construction import Construction
 from .deposit import lithium_voxels, split_voxels, tops_of
-from .design import Bore, CellDesign
+from .design import Bore, CellDesign, part_material
 from .layers import check_room, layer_heights, stack
 from .openings import open_carbon, open_electrolyte
 from .plating import fill_pores, grow_filaments, grow_masses, scatter_clusters
@@ -99,18 +99,22 @@ def casing(bore: Bore) -> tuple[Ring, ...]:
         From the inside out.
     """
     radii = bore.radius_um + np.cumsum(bore.walls_um)
-    kinds: tuple[Absorber | Fill, ...] = (MATERIALS[bore.casing], Fill.GAS)
+    kinds: tuple[Absorber | Fill, ...] = (part_material(bore.casing, Phase.CASING), Fill.GAS)
     fillings = itertools.cycle(kinds)
     return tuple(Ring(float(radius), filling) for radius, filling in zip(radii, fillings, strict=False))
 
 
 def _tissues(design: CellDesign) -> tuple[Tissue, ...]:
     """List the tissues in the order of their labels."""
-    electrolyte, lithium = MATERIALS[design.electrolyte.material], MATERIALS["lithium"]
+    electrolyte, lithium = part_material(design.electrolyte.material, Phase.ELECTROLYTE), MATERIALS["lithium"]
     fraction = design.deposit.mixed_fraction
     uptake = design.carbon.gas_uptake if design.carbon else 0.0
     counter = [
-        solid(MATERIALS[name], Site.COUNTER if name == "lithium" else None, f"counter electrode, {name}")
+        solid(
+            part_material(name, Phase.COLLECTOR, Phase.LITHIUM),
+            Site.COUNTER if name == "lithium" else None,
+            f"counter electrode, {name}",
+        )
         for name, _ in design.counter
     ]
     return (
@@ -118,7 +122,7 @@ def _tissues(design: CellDesign) -> tuple[Tissue, ...]:
         solid(lithium, Site.FILM, "lithium film"),
         Tissue("carbon", Phase.CARBON, ((MATERIALS["carbon"], 1.0), (Fill.GAS, uptake))),
         solid(electrolyte),
-        solid(MATERIALS[design.collector.material]),
+        solid(part_material(design.collector.material, Phase.COLLECTOR)),
         Tissue("closed void", Phase.VOID, ((SEALED, 1.0),)),
         solid(lithium, Site.IN_ELECTROLYTE, "lithium in the electrolyte"),
         Tissue("SE + Li", Phase.ELECTROLYTE, ((electrolyte, 1 - fraction), (lithium, fraction)), Site.MIXED_ZONE),

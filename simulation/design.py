@@ -1,9 +1,9 @@
 """What a simulated cell is made of: sizes, morphology, and where its lithium goes."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from ..materials import MATERIALS, Phase
+from ..materials import MATERIALS, Material, Phase, material
 
 
 def _check(part: Any, *, positive: tuple[str, ...] = (), shares: tuple[str, ...] = ()) -> None:
@@ -21,11 +21,35 @@ def _check(part: Any, *, positive: tuple[str, ...] = (), shares: tuple[str, ...]
             raise ValueError(f"{item.name} of the {kind} is {value}; give a share from 0 to 1")
 
 
-def _check_material(name: str, *phases: Phase) -> None:
-    """Refuse a material that is not known or is no such part of a cell."""
-    fitting = [key for key, material in MATERIALS.items() if material.phase in phases]
+def part_material(name: str, *phases: Phase) -> Material:
+    """Return what a part of the cell is made of.
+
+    Parameters
+    ----------
+    name : str
+        Name in `MATERIALS`, or "FORMULA@DENSITY" with the density in g cm^-3, as in "Li3PS4@1.87".
+    *phases : Phase
+        What the part may be; a formula becomes the first of them.
+
+    Returns
+    -------
+    Material
+        The material, with its phase.
+
+    Raises
+    ------
+    ValueError
+        If it is not known or is no such part of a cell.
+    """
+    if "@" in name:
+        return replace(material(name), phase=phases[0])
+    fitting = [key for key, known in MATERIALS.items() if known.phase in phases]
     if name not in fitting:
-        raise ValueError(f"material {name!r} does not fit here; use one of {', '.join(fitting)}")
+        raise ValueError(
+            f"material {name!r} does not fit here; use one of {', '.join(fitting)}, or a formula with its density in "
+            "g/cm3 as in 'Li3PS4@1.87'"
+        )
+    return MATERIALS[name]
 
 
 @dataclass(frozen=True)
@@ -60,7 +84,7 @@ class Bore:
     def __post_init__(self) -> None:
         """Check the sizes."""
         _check(self, positive=("inner_diameter_um", "height_um", "voxel_um"))
-        _check_material(self.casing, Phase.CASING)
+        part_material(self.casing, Phase.CASING)
         if len(self.walls_um) % 2 == 0 or not min(self.walls_um) > 0:
             raise ValueError(
                 f"walls of the tubes are {self.walls_um} µm; give wall, gap, wall, ... above 0, a wall last"
@@ -107,7 +131,7 @@ class Collector:
     def __post_init__(self) -> None:
         """Check the ranges."""
         _check(self, positive=("correlation_um",))
-        _check_material(self.material, Phase.COLLECTOR)
+        part_material(self.material, Phase.COLLECTOR)
 
 
 @dataclass(frozen=True)
@@ -211,7 +235,7 @@ class Electrolyte:
     def __post_init__(self) -> None:
         """Check the ranges."""
         _check(self, positive=("void_um", "crack_um"), shares=("void_share", "closed_share"))
-        _check_material(self.material, Phase.ELECTROLYTE)
+        part_material(self.material, Phase.ELECTROLYTE)
 
 
 @dataclass(frozen=True)
@@ -310,10 +334,10 @@ class CellDesign:
 
     def __post_init__(self) -> None:
         """Check that the parts fit each other."""
-        for material, thickness_um in self.counter:
-            _check_material(material, Phase.COLLECTOR, Phase.LITHIUM)
+        for name, thickness_um in self.counter:
+            part_material(name, Phase.COLLECTOR, Phase.LITHIUM)
             if not thickness_um > 0:
-                raise ValueError(f"layer of {material} is {thickness_um} µm thick; give more than 0 µm")
+                raise ValueError(f"layer of {name} is {thickness_um} µm thick; give more than 0 µm")
         if self.carbon is None and self.deposit.in_carbon > 0:
             raise ValueError(
                 f"{self.deposit.in_carbon:g} of the lithium is to lie in carbon, but there is none; add a carbon layer"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..materials import MATERIALS, Gas, Material, Phase, Spectrum, effective_mu_per_cm
 from .acquisition import Acquisition
 from .advice import label, transmission_of, warnings_of
-from .design import CellDesign
+from .design import CellDesign, part_material
 
 CM_PER_UM = 1e-4
 
@@ -215,15 +215,19 @@ def noise_per_cm(acquisition: Acquisition, transmission: float) -> float:
 
 def _solids(design: CellDesign) -> list[Material]:
     """List the materials of a cell, lithium first."""
-    names = ["lithium", *(["carbon"] if design.carbon else []), design.electrolyte.material]
-    names += [design.collector.material, design.bore.casing]
-    return [MATERIALS[name] for name in names]
+    names = ["lithium", *(["carbon"] if design.carbon else [])]
+    parts = {
+        Phase.ELECTROLYTE: design.electrolyte.material,
+        Phase.COLLECTOR: design.collector.material,
+        Phase.CASING: design.bore.casing,
+    }
+    return [MATERIALS[name] for name in names] + [part_material(name, phase) for phase, name in parts.items()]
 
 
 def _behind_electrolyte(design: CellDesign, spectrum: Spectrum) -> Spectrum:
     """Return the beam behind the mean chord of the electrolyte."""
     chord_cm = np.pi / 4 * design.bore.inner_diameter_um * CM_PER_UM
-    return spectrum.filtered(MATERIALS[design.electrolyte.material], chord_cm)
+    return spectrum.filtered(part_material(design.electrolyte.material, Phase.ELECTROLYTE), chord_cm)
 
 
 def _contrast(
@@ -245,7 +249,7 @@ def _gas_contrast(gases: Sequence[Gas], spectrum: Spectrum) -> float | None:
 
 def _stds(design: CellDesign, gases: Sequence[Gas], spectrum: Spectrum, noise: Mapping[str, float]) -> dict[str, float]:
     """Return the error per voxel of each share that can be measured, behind the beam that reaches it."""
-    electrolyte, stds = MATERIALS[design.electrolyte.material], {}
+    electrolyte, stds = part_material(design.electrolyte.material, Phase.ELECTROLYTE), {}
     behind = _behind_electrolyte(design, spectrum)
     film, inside = _gas_contrast(gases, spectrum), _gas_contrast(gases, behind)
     if film is not None:

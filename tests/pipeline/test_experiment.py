@@ -1,12 +1,14 @@
 """Cells made up on the command line: scans that the readers read, truth beside them, and no half a file."""
 
 import json
+from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
 import tifffile
 
+from xelith.materials import Phase
 from xelith.pipeline.experiment import FORMATS, STAMP, simulate
 from xelith.pipeline.loading import load_config
 from xelith.pipeline.store import open_level
@@ -169,6 +171,23 @@ def test_faults_are_named(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message):
         make(tmp_path / "twin", **changes)
     assert not (tmp_path / "twin").exists()
+
+
+def test_a_cell_that_did_not_fit_the_view_leaves_the_folder_to_the_next_one(tmp_path):
+    low = replace(SMALL, height_um=60)
+    with pytest.raises(ValueError, match=r"the rows see .* of a cell of 60 µm"):
+        make(tmp_path, size=low)
+    assert make(tmp_path, gases=("argon:1",)).exists()
+
+
+def test_an_electrolyte_may_be_a_formula(tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text("cell: {preset: kodama-process-3, electrolyte: {material: Li3PS4@1.87}}")
+    config = load_config(make(tmp_path / "twin", cell=None, gases=("argon:1",), file=own))
+    solids = config.cell.materials()
+    assert solids[Phase.ELECTROLYTE].formula == "Li3PS4"
+    labels = np.asarray(open_level(tmp_path / "twin" / "truth.ome.zarr")[:])
+    assert (labels == Phase.ELECTROLYTE).mean() > 0.1
 
 
 def test_a_folder_with_files_is_left_alone(tmp_path):

@@ -78,6 +78,14 @@ def test_a_part_may_be_left_out_or_begun(tmp_path):
     assert design_twin(file=path).preset.design.carbon.thickness_um == 20
 
 
+def test_the_axis_stays_beside_the_middle_of_another_detector(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("setup: {preset: demo, detector: {n_cols: 101}}")
+    assert design_twin(file=path).acquisition.axis_px == pytest.approx(50 + 3.3)
+    path.write_text("setup: {preset: demo, detector: {n_cols: 101}, centre_px: 47}")
+    assert design_twin(file=path).acquisition.axis_px == 47
+
+
 def test_every_name_is_known_and_runs_with_its_source():
     for name in CELLS:
         assert design_twin(cell=name, setup="demo").preset.design.name
