@@ -27,14 +27,19 @@ def evaluate(
 ) -> None:
     """Say how good labels are: overlap, surfaces, thickness, filaments, and whether the confidence is right."""
     from ..segmentation.evaluation import evaluate as score
+    from ..segmentation.evaluation import without_gas_around
+    from .evaluated_shares import compared_shares
     from .ready_volume import open_volume
     from .training_files import read_labels
 
-    shape = tuple(open_volume(_phases(labels)).values.shape)
-    found, true = read_labels(labels, shape), read_labels(truth, shape)
-    edge_um = voxel_um or open_volume(_phases(labels)).voxel_um or 1.0
-    result = score(found, true, voxel_um=edge_um, confidence=_confidence(labels, confidence))
-    facts = as_facts(result) | {"voxel_um": edge_um}
+    phases = _phases(labels)
+    opened = open_volume(phases)
+    edge_um = voxel_um if voxel_um is not None else _one_voxel(opened.voxel_um, truth)
+    shape = tuple(opened.values.shape)
+    found, true = read_labels(phases, shape), without_gas_around(read_labels(truth, shape))
+    result = score(found, true, voxel_um=edge_um, confidence=_confidence(phases, confidence))
+    shares = compared_shares(phases.parent.parent, truth)
+    facts = as_facts(result) | {"voxel_um": edge_um, "lithium_of_blocks": shares}
     if out is not None:
         facts["files"] = _write(out, facts, found, true)
     if as_json:
@@ -42,7 +47,7 @@ def evaluate(
     else:
         from rich.console import Console
 
-        Console().print(table_of(result))
+        Console().print(table_of(result, shares))
 
 
 def as_facts(result: "Evaluation") -> dict[str, Any]:
@@ -66,13 +71,15 @@ def as_facts(result: "Evaluation") -> dict[str, Any]:
     return facts
 
 
-def table_of(result: "Evaluation") -> "Table":
+def table_of(result: "Evaluation", shares: dict[str, Any] | None = None) -> "Table":
     """Return scores for a reader.
 
     Parameters
     ----------
     result : Evaluation
         The scores.
+    shares : dict, optional
+        What `compared_shares` says.
 
     Returns
     -------
@@ -86,12 +93,16 @@ def table_of(result: "Evaluation") -> "Table":
 
     lines = [
         f"mean IoU of void, lithium, carbon and electrolyte {text(result.mean_iou)}",
-        f"lithium per column {text(result.thickness_bias_um, '+.2f')} µm too thick, "
-        f"{text(result.thickness_rmse_um)} µm RMSE; volume found over true {text(result.volume_closure)}",
+        f"{_thickness_line(result)}; volume found over true {text(result.volume_closure)}",
         "filaments found: "
         + (", ".join(f"{f} of {n} {w} voxels wide" for w, (f, n) in result.filaments.items() if n) or "none there"),
         f"confidence is off by {text(result.calibration_error)} on average",
     ]
+    if shares is not None:
+        lines.append(
+            f"lithium in {shares['blocks']} blocks of {shares['block_um']:g} µm: {100 * shares['inside']:.1f} % of the "
+            f"95 % intervals hold the truth; off by {shares['mean_error']:+.4f} on average"
+        )
     lines.insert(0, "surface: share of both surfaces within a voxel of the other")
     table = Table(caption="\n".join(lines), caption_justify="left")
     for name in ("phase", "IoU", "Dice", "surface", "precision", "recall", "voxels", "true"):
@@ -102,6 +113,25 @@ def table_of(result: "Evaluation") -> "Table":
     return table
 
 
+def _thickness_line(result: "Evaluation") -> str:
+    bias_um, rmse_um = result.thickness_bias_um, result.thickness_rmse_um
+    if bias_um is None or rmse_um is None:
+        return "thickness is not given, as no file states the voxel: --voxel-um gives it"
+    return f"lithium per column off by {bias_um:+.2f} µm on average, {rmse_um:.2f} µm RMSE"
+
+
+def _one_voxel(stated_um: float | None, truth: Path) -> float | None:
+    """Edge of a voxel that either states, in µm; refused where both do and differ."""
+    from .ready_volume import open_volume
+
+    other_um = open_volume(_phases(truth)).voxel_um
+    if stated_um and other_um and abs(stated_um / other_um - 1) > 1e-3:
+        raise ValueError(
+            f"voxels are {stated_um:g} µm in the labels and {other_um:g} µm in {truth}; bring both to one grid first"
+        )
+    return stated_um or other_um
+
+
 def _phases(path: Path) -> Path:
     """Labels of a run folder, or the path itself."""
     inside = sorted(path.glob("*.ome.zarr/labels/phases")) if (path / "config.yaml").is_file() else []
@@ -110,10 +140,12 @@ def _phases(path: Path) -> Path:
     return inside[-1] if inside else path
 
 
-def _confidence(labels: Path, given: Path | None) -> NDArray[np.float32] | None:
+def _confidence(phases: Path, given: Path | None) -> NDArray[np.float32] | None:
     from .ready_volume import open_volume
 
-    beside = _phases(labels).parent.parent / "confidence" / "phases"
+    if given is not None and not given.exists():
+        raise FileNotFoundError(f"no confidence at {given}; give a TIFF or an OME-Zarr group, or leave it out")
+    beside = phases.parent.parent / "confidence" / "phases"
     path = given or (beside if beside.is_dir() else None)
     return None if path is None else np.asarray(open_volume(path).values[:], dtype=np.float32)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import tifffile
 import zarr
 from numpy.typing import NDArray
 
@@ -29,6 +30,9 @@ from .store import create_image, plan_layout, publish, write_text
 log = logging.getLogger(__name__)
 
 SAMPLED_SLICES = 9
+MICROMETRES = {"um", "µm", "micron", "microns", "micrometer", r"\u00B5m"}
+"""How ImageJ's tags spell the unit."""
+
 AIR_NAMES = {"air", "outside", "gas"}
 CASING_NAMES = {"casing", "peek", "tube", "ptfe"}
 UNIFORM = 0.15
@@ -75,7 +79,7 @@ def open_volume(path: Path) -> Source:
     Returns
     -------
     Source
-        Sliceable values, and the voxel where known.
+        Sliceable values, and the voxel where OME-Zarr or the tags of ImageJ state it.
 
     Raises
     ------
@@ -87,7 +91,18 @@ def open_volume(path: Path) -> Source:
     files = list(check_sequence(tiff_files(path))) if path.is_dir() else [path]
     if not files:
         raise ValueError(f"{path} holds no TIFF slices and is no OME-Zarr group; give the folder of the slices")
-    return Source(tiff_frames(files), None)
+    return Source(tiff_frames(files), _tagged_voxel_um(files[0]))
+
+
+def _tagged_voxel_um(file: Path) -> float | None:
+    """Return the edge of a voxel that the tags of an ImageJ file state in µm; None where they say of no cube."""
+    with tifffile.TiffFile(file) as tiff:
+        about, page = tiff.imagej_metadata or {}, tiff.pages.first
+        if about.get("unit") not in MICROMETRES:
+            return None
+        per_um = [*page.resolution, 1 / float(about.get("spacing") or np.inf)]
+    is_cube = min(per_um) > 0 and max(per_um) < 1.001 * min(per_um)
+    return 1 / per_um[0] if is_cube else None
 
 
 def _open_zarr(path: Path) -> Source:

@@ -81,7 +81,7 @@ def grow_forest(images: Path, labels: Path, out: Path, *, seed: int, advance: An
         threads=thread_count(),
         advance=lambda done, total: advance("forest", done, total),
     )
-    files = write_labels(out, found.labels, found.confidence)
+    files = write_labels(out, found.labels, found.confidence, voxel_um=opened.voxel_um)
     return {
         "labels": str(files[0]),
         "confidence": str(files[1]),

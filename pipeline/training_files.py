@@ -18,6 +18,7 @@ from ..segmentation.evaluation import check_labels
 from ..segmentation.unet import Reference, Weights, weights_bytes
 from .beams import scans_by_gas, spectrum_of
 from .config import Config
+from .export import IMAGEJ_LIMIT_BYTES
 from .loading import load_config
 from .ready_volume import open_volume
 from .store import open_level
@@ -136,14 +137,19 @@ def read_labels(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
         path = images[-1]
     if not path.exists():
         raise FileNotFoundError(f"no labels at {path}; give an OME-Zarr group or a TIFF file")
-    values = np.asarray(open_volume(path).values[0 : shape[0] if shape else None])
-    if tuple(values.shape) != tuple(shape):
-        raise ValueError(f"labels in {path} are {values.shape}, the volume {tuple(shape)} voxels; use its own grid")
+    stored = open_volume(path).values
+    if tuple(stored.shape) != tuple(shape):
+        raise ValueError(
+            f"labels in {path} are {tuple(stored.shape)}, the volume {tuple(shape)} voxels; use its own grid"
+        )
+    values = np.asarray(stored[:])
     check_labels(values)
     return values.astype(np.uint8)
 
 
-def write_labels(path: Path, labels: NDArray[np.uint8], confidence: NDArray[np.float32]) -> list[Path]:
+def write_labels(
+    path: Path, labels: NDArray[np.uint8], confidence: NDArray[np.float32], *, voxel_um: float | None = None
+) -> list[Path]:
     """Write labels as TIFF, and their confidence beside them.
 
     Parameters
@@ -154,6 +160,8 @@ def write_labels(path: Path, labels: NDArray[np.uint8], confidence: NDArray[np.f
         Values of `Phase`.
     confidence : (n_z, n_y, n_x) array of float32
         Their probability.
+    voxel_um : float, optional
+        Edge of a voxel, in µm, for the tags.
 
     Returns
     -------
@@ -164,7 +172,11 @@ def write_labels(path: Path, labels: NDArray[np.uint8], confidence: NDArray[np.f
     beside = path.with_name(f"{path.stem}-confidence.tif")
     for target, values in ((path, labels), (beside, confidence.astype(np.float32))):
         partial = target.with_name(target.name + ".partial")
-        tifffile.imwrite(partial, values, photometric="minisblack", metadata={"axes": "ZYX"})
+        about: dict[str, Any] = {"metadata": {"axes": "ZYX"}}
+        if voxel_um is not None and values.nbytes <= IMAGEJ_LIMIT_BYTES:
+            sizes = {"axes": "ZYX", "unit": "um", "spacing": voxel_um}
+            about = {"imagej": True, "resolution": (1 / voxel_um, 1 / voxel_um), "metadata": sizes}
+        tifffile.imwrite(partial, values, photometric="minisblack", **about)
         partial.replace(target)
     return [path, beside]
 

@@ -10,6 +10,7 @@ from scipy import ndimage
 from ..materials import Phase
 from ..materials.phases import NOT_LABELLED
 from .filters import dilate
+from .fractions import CONFIDENCE
 
 SURFACE_VOXELS = 1
 FILAMENT_WIDTHS = (1, 2, 3, 5)
@@ -30,7 +31,7 @@ class PhaseScore:
     iou, dice : float or None
         Overlap over union, and over the mean size; dimensionless, None where neither labelling has the phase.
     surface_dice : float or None
-        Share of both surfaces that lies within 1 voxel of the other one; dimensionless.
+        Share of both surfaces that lies within 1 voxel of the other one; dimensionless, None where neither has one.
     precision, recall : float or None
         Share of the found voxels that are right, and of the true ones that were found.
     voxels, true_voxels : int
@@ -57,9 +58,9 @@ class Evaluation:
     mean_iou : float or None
         Over void, lithium, carbon and electrolyte, as far as either has them.
     thickness_bias_um : float or None
-        Mean lithium per column, found less true, in µm.
+        Mean lithium per column, found less true, in µm; None where the voxel is not known.
     thickness_rmse_um : float or None
-        Root mean square of the difference per column, in µm.
+        Root mean square of the difference per column, in µm; None where the voxel is not known.
     volume_closure : float or None
         Lithium found over lithium true, dimensionless; None where there is none.
     filaments : mapping of int to (int, int)
@@ -81,13 +82,15 @@ class Evaluation:
 
 
 SCORED = (Phase.VOID, Phase.LITHIUM, Phase.CARBON, Phase.ELECTROLYTE)
+INNER = (Phase.LITHIUM, Phase.CARBON, Phase.ELECTROLYTE, Phase.COLLECTOR)
+"""Of these there is some in every column of the bore."""
 
 
 def evaluate(
     labels: NDArray[np.uint8],
     truth: NDArray[np.uint8],
     *,
-    voxel_um: float,
+    voxel_um: float | None,
     confidence: NDArray[np.float32] | None = None,
 ) -> Evaluation:
     """Compare labels with others that are taken for true.
@@ -97,9 +100,9 @@ def evaluate(
     labels : (n_z, n_y, n_x) array of uint8
         Values of `Phase`, or 255.
     truth : (n_z, n_y, n_x) array of uint8
-        The same; voxels that are 255 in either are left out.
-    voxel_um : float
-        Edge of a voxel, in µm.
+        The same; voxels that are 255 in either are left out, and so is gas around the bore.
+    voxel_um : float or None
+        Edge of a voxel, in µm; without it thickness is not given.
     confidence : (n_z, n_y, n_x) array, optional
         Probability that the labels are right, to be checked.
 
@@ -111,15 +114,21 @@ def evaluate(
     Raises
     ------
     ValueError
-        If shapes differ, values are unknown, or no voxel is labelled in both.
+        If shapes differ, values are unknown, no voxel is labelled in both, the voxel is not above 0, or a confidence
+        is no probability.
     """
     check_labels(labels)
     check_labels(truth)
+    if voxel_um is not None and not 0 < voxel_um < np.inf:
+        raise ValueError(f"the voxel is {voxel_um:g} µm; give more than 0 µm")
     if labels.shape != truth.shape:
         raise ValueError(f"labels are {labels.shape}, the truth {truth.shape} voxels; bring them to one grid first")
+    truth = without_gas_around(truth)
     known = (labels != NOT_LABELLED) & (truth != NOT_LABELLED)
     if not known.any():
         raise ValueError("no voxel is labelled in both; give labellings that overlap")
+    if confidence is not None:
+        _check_confidence(confidence, known)
     phases = {p: _score(labels == p, truth == p, known) for p in Phase}
     phases = {p: s for p, s in phases.items() if s.voxels or s.true_voxels}
     scored = [phases[p].iou for p in SCORED if p in phases]
@@ -135,6 +144,37 @@ def evaluate(
         calibration_error=_calibration_error(reliability),
         reliability=reliability,
     )
+
+
+def without_gas_around(truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Leave out the gas between the tubes that hold a cell, and around them: it is void, but none of the cell's.
+
+    Parameters
+    ----------
+    truth : (n_z, n_y, n_x) array of uint8
+        Values of `Phase`, or 255.
+
+    Returns
+    -------
+    (n_z, n_y, n_x) array of uint8
+        With 255 for void in columns that hold void, casing and outside alone, where a casing is labelled at all.
+    """
+    if not (truth == Phase.CASING).any():
+        return truth
+    around = ~np.isin(truth, INNER).any(axis=0)
+    return np.where(around & (truth == Phase.VOID), np.uint8(NOT_LABELLED), truth)
+
+
+def _check_confidence(confidence: NDArray[np.float32], known: NDArray[np.bool_]) -> None:
+    """Refuse what is no probability of each labelled voxel."""
+    if confidence.shape != known.shape:
+        raise ValueError(
+            f"the confidence is {confidence.shape}, the labels {known.shape} voxels; give that of the labels"
+        )
+    said = confidence[known]
+    low, high = float(said.min()), float(said.max())
+    if not (low >= 0 and high <= 1):
+        raise ValueError(f"the confidence runs from {low:g} to {high:g}; give probabilities from 0 to 1")
 
 
 def check_labels(labels: NDArray[np.uint8]) -> None:
@@ -196,28 +236,28 @@ def _score(found: NDArray[np.bool_], true: NDArray[np.bool_], known: NDArray[np.
     )
 
 
-def _surface_dice(found: NDArray[np.bool_], true: NDArray[np.bool_], known: NDArray[np.bool_]) -> float:
-    """Share of both surfaces within a voxel of the other (Nikolov et al., arXiv 1809.04430)."""
+def _surface_dice(found: NDArray[np.bool_], true: NDArray[np.bool_], known: NDArray[np.bool_]) -> float | None:
+    """Share of both surfaces within a voxel of the other (Nikolov et al., arXiv 1809.04430); None without any."""
     cube = np.ones((3, 3, 3), dtype=bool)
     edges = [mask & ndimage.binary_dilation(~mask & known) for mask in (found, true)]
     total = int(edges[0].sum() + edges[1].sum())
     if total == 0:
-        return 1.0
+        return None
     near = [ndimage.binary_dilation(edge, cube, iterations=SURFACE_VOXELS) for edge in edges]
     return float(((edges[0] & near[1]).sum() + (edges[1] & near[0]).sum()) / total)
 
 
 def _thickness(
-    labels: NDArray[np.uint8], truth: NDArray[np.uint8], known: NDArray[np.bool_], voxel_um: float
+    labels: NDArray[np.uint8], truth: NDArray[np.uint8], known: NDArray[np.bool_], voxel_um: float | None
 ) -> tuple[float | None, float | None, float | None]:
     """Bias and RMSE of lithium per column, over columns that lie in the cell, and found over true volume."""
     inside = np.isin(truth, SCORED).any(axis=0)
-    found = ((labels == Phase.LITHIUM) & known).sum(axis=0)[inside] * voxel_um
-    true = ((truth == Phase.LITHIUM) & known).sum(axis=0)[inside] * voxel_um
-    if found.size == 0:
-        return None, None, None
+    found, true = (((part == Phase.LITHIUM) & known).sum(axis=0)[inside] for part in (labels, truth))
     closure = float(found.sum() / true.sum()) if true.sum() > 0 else None
-    return float((found - true).mean()), float(np.sqrt(((found - true) ** 2).mean())), closure
+    if found.size == 0 or voxel_um is None:
+        return None, None, closure
+    off_um = (found.astype(np.float64) - true) * voxel_um
+    return float(off_um.mean()), float(np.sqrt((off_um**2).mean())), closure
 
 
 def filament_rates(labels: NDArray[np.uint8], truth: NDArray[np.uint8]) -> dict[int, tuple[int, int]]:
@@ -262,6 +302,58 @@ def _calibration_error(reliability: tuple[tuple[float, float, int], ...]) -> flo
     """Expected calibration error (Guo et al., ICML 2017)."""
     total = sum(count for _, _, count in reliability)
     return None if total == 0 else sum(abs(mean - right) * count for mean, right, count in reliability) / total
+
+
+@dataclass(frozen=True)
+class IntervalScore:
+    """Whether stated intervals of lithium's share hold the truth.
+
+    Parameters
+    ----------
+    blocks : int
+        Blocks that were compared.
+    inside : float
+        Share of them whose 95 % interval holds the true share; dimensionless.
+    mean_error, error_std : float
+        Mean and standard deviation of found less true share, dimensionless.
+    stated_std : float
+        Root mean square of the stated standard deviations, dimensionless.
+    """
+
+    blocks: int
+    inside: float
+    mean_error: float
+    error_std: float
+    stated_std: float
+
+
+def score_intervals(
+    found: NDArray[np.float64], std: NDArray[np.float64], true: NDArray[np.float64]
+) -> IntervalScore | None:
+    """Compare shares of blocks and their standard deviations with true ones.
+
+    Parameters
+    ----------
+    found, std, true : array
+        Share of lithium in each block, its stated standard deviation, and the true share, of one shape,
+        dimensionless; blocks in which one is not finite are left out.
+
+    Returns
+    -------
+    IntervalScore or None
+        None where no block is left.
+    """
+    known = np.isfinite(found) & np.isfinite(std) & np.isfinite(true)
+    if not known.any():
+        return None
+    error, stated = (found - true)[known], std[known]
+    return IntervalScore(
+        blocks=int(error.size),
+        inside=float((np.abs(error) <= CONFIDENCE * stated).mean()),
+        mean_error=float(error.mean()),
+        error_std=float(error.std()),
+        stated_std=float(np.sqrt((stated**2).mean())),
+    )
 
 
 def worst_slices(labels: NDArray[np.uint8], truth: NDArray[np.uint8], *, count: int = 4) -> list[int]:

@@ -14,8 +14,9 @@ import zarr
 from typer.testing import CliRunner
 
 from xelith.pipeline.cli import app
+from xelith.pipeline.ready_volume import open_volume
 from xelith.pipeline.train_command import tune_network
-from xelith.pipeline.training_files import Checkpoint, open_images, read_labels
+from xelith.pipeline.training_files import Checkpoint, open_images, read_labels, write_labels
 from xelith.segmentation.unet import build_network, weights_bytes, weights_from_bytes, weights_of
 
 torch = pytest.importorskip("torch")
@@ -54,7 +55,22 @@ def test_a_forest_labels_an_image_and_is_scored(files):
     assert scored["phases"]["lithium"]["iou"] > 0.8 and scored["calibration_error"] is not None
     assert (files / "scores" / "evaluation.json").is_file() and len(list((files / "scores").glob("slice-*.png"))) == 4
     table = invoke("evaluate", out, "--truth", files / "truth.tif")
-    assert "electrolyte" in table and "RMSE" in table
+    assert "electrolyte" in table and "no file states the voxel" in table
+
+
+def test_labels_carry_their_voxel_and_meet_others_of_one_grid_only(files):
+    labels = np.asarray(tifffile.imread(files / "truth.tif"))
+    write_labels(files / "own.tif", labels, np.ones(labels.shape, np.float32), voxel_um=1.08)
+    assert open_volume(files / "own.tif").voxel_um == pytest.approx(1.08, rel=1e-4)
+    assert "0.00 µm RMSE" in invoke("evaluate", files / "own.tif", "--truth", files / "truth.tif")
+    write_labels(files / "coarse.tif", labels, np.ones(labels.shape, np.float32), voxel_um=2.16)
+    with pytest.raises(ValueError, match=r"voxels are 1.08 µm in the labels and 2.16 µm in"):
+        invoke("evaluate", files / "own.tif", "--truth", files / "coarse.tif")
+    tifffile.imwrite(files / "longer.tif", np.concatenate([labels, labels]), photometric="minisblack")
+    with pytest.raises(ValueError, match=r"are \(32, 24, 24\), the volume \(16, 24, 24\) voxels"):
+        invoke("evaluate", files / "own.tif", "--truth", files / "longer.tif")
+    with pytest.raises(FileNotFoundError, match="no confidence at"):
+        invoke("evaluate", files / "own.tif", "--truth", files / "truth.tif", "--confidence", files / "none.tif")
 
 
 def test_inputs_that_do_not_fit_are_refused(files):

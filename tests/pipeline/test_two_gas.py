@@ -15,6 +15,7 @@ import zarr
 from xelith.materials import MATERIALS, Gas, monochromatic, tube
 from xelith.pipeline import two_gas_task
 from xelith.pipeline.cluster import Threads
+from xelith.pipeline.evaluated_shares import compared_shares
 from xelith.pipeline.integrity import verify_run
 from xelith.pipeline.known_steps import hardening_map
 from xelith.pipeline.loading import load_config
@@ -148,6 +149,15 @@ def test_one_energy_is_decomposed_too(tmp_path):
     write_pair(tmp_path, monochromatic(25.0), (0.1, 0.05))
     results = run_config(write_config(tmp_path, source={"energy_kev": 25}), tmp_path / "out", advance=quiet)
     assert results["two_gas"]["lithium"] == pytest.approx(0.1, abs=0.01)
+    image = tmp_path / "out" / "xenon.ome.zarr"
+    assert compared_shares(image, tmp_path) is None  # nothing there tells the true shares
+    shape = open_level(image).shape
+    true = zarr.create_group(tmp_path / "fractions" / "lithium").create_array("0", shape=shape, dtype="f4")
+    true[:] = 0.1
+    score = compared_shares(image, tmp_path)
+    assert abs(score["mean_error"]) < 0.01 and score["blocks"] > 20 and not score["is_relative"]
+    true[:] = 0.3
+    assert compared_shares(image, tmp_path)["inside"] == 0
     assert results["two_gas"]["gas"] == pytest.approx(0.05, abs=0.01)
 
 

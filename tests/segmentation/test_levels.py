@@ -42,6 +42,22 @@ def test_more_noise_asks_for_a_wider_gaussian():
     assert widths[0] < widths[-1]
 
 
+def test_noise_far_above_the_contrast_does_not_pull_levels_apart():
+    """Lithium alone in both gases, three and a half times noisier than it differs from gas."""
+    phases, noise = (Phase.LITHIUM, Phase.VOID), 2.0
+    start = {"argon": {Phase.LITHIUM: 0.096, Phase.VOID: 0.011}, "xenon": {Phase.LITHIUM: 0.096, Phase.VOID: 0.68}}
+    rng = np.random.default_rng(5)
+    mask = np.ones((20, 90, 90), dtype=bool)
+    volumes = {scan: (0.1 + rng.normal(0, noise, mask.shape)).astype(np.float32) for scan in start}
+    found = measure_levels([Sample(volumes, mask)], start, phases)
+    for scan in start:
+        # 4 standard errors, and 0.03 for the choice of voxels by the smoothed noise
+        assert found.levels[scan][Phase.LITHIUM] == pytest.approx(
+            0.1, abs=4 * noise / found.counts[Phase.LITHIUM] ** 0.5 + 0.03
+        )
+    assert found.levels["xenon"][Phase.VOID] == pytest.approx(0.68, abs=0.01)  # none is seen
+
+
 def test_a_phase_that_is_absent_moves_with_those_that_are_seen():
     start = {scan: {p: 0.8 * mu for p, mu in levels.items()} for scan, levels in TRUE.items()}
     found = measure_levels([sample(0.3, void=False)], start, PHASES)
