@@ -1,4 +1,4 @@
-"""Lithium in the blocks of a run against the true shares of a simulated cell, and the intervals that should hold them."""
+"""Lithium in the blocks of a run against the true shares of a simulated cell, and its intervals."""
 
 from dataclasses import asdict
 from pathlib import Path
