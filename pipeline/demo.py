@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import yaml
 
+from .. import __version__
 from ..simulation.truth import Truth
 from .job import Advance
 from .ledger import Ledger, fingerprint
-from .provenance import versions
 from .run import STATE
 from .store import create_image, plan_layout, write_slab, write_text
 
@@ -45,7 +45,7 @@ def prepare_demo(folder: Path, *, seed: int, advance: Advance) -> Path:
     raw = folder / "raw"
     raw.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(folder / STATE / "demo.jsonl")
-    mark = fingerprint(seed, versions()["xelith"])
+    mark = fingerprint(seed, __version__)
     files = [raw / name for name in ("argon.h5", "xenon.h5", "truth.json", "truth.ome.zarr")]
     if not (ledger.done("demo", 0, mark) and all(path.exists() for path in files)):
         _simulate(raw, seed, advance)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import zarr
 
+from .. import __version__
 from ..materials import Phase
 from ..scans import write_data_exchange, write_nxtomo, write_tiff_stack
 from ..simulation import Cell, Charge, Pose, TruthGrid, balance_of, build_cell, streamed, truth_grid
@@ -17,7 +18,6 @@ from ..simulation.twin import centred
 from .job import Advance
 from .ledger import fingerprint
 from .map_files import write_map
-from .provenance import versions
 from .store import ImageLayout, create_image, plan_layout, publish, write_slab, write_text
 from .twin_config import config_text
 from .twin_design import TwinDesign
@@ -106,7 +106,7 @@ def _stamp(design: TwinDesign, file_format: str, *, before: bool) -> str:
     acquisition = design.acquisition
     spectrum = acquisition.spectrum
     values = {
-        "xelith": versions()["xelith"],
+        "xelith": __version__,
         "seed": design.seed,
         "format": file_format,
         "before": before,

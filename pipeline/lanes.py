@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from itertools import pairwise
 
 import dask
+from dask import threaded
 
 from ..arrays import Block
 from .allocation import give_back
@@ -86,7 +87,7 @@ def run_in_lanes(task: Task, todo: Sequence[Block], finished: Callable[[Block, F
 
     lanes = [dask.delayed(_work, pure=False)(lane) for lane in range(min(at_once, len(todo)))]
     try:
-        dask.compute(*lanes, scheduler="threads", num_workers=at_once)
+        dask.compute(*lanes, scheduler=threaded.get, num_workers=at_once)  # by its name, Dask imports distributed
     finally:
         shares.stop()
         give_back()

@@ -52,9 +52,10 @@ def installed_parts() -> list[Part]:
         Packages first, then the GPU, its driver and SLURM.
     """
     parts = []
+    packages = importlib.metadata.packages_distributions()
     for name, module, gives, how in OPTIONAL:
         there = importlib.util.find_spec(module) is not None
-        state = _version(module) if there else "missing"
+        state = _version(packages.get(module, [module])[0]) if there else "missing"
         parts.append(Part(name, state, gives if there else f"{gives}: {how}"))
     parts.append(_device())
     sbatch = shutil.which("sbatch")
@@ -74,10 +75,9 @@ def versions_text() -> str:
     return ", ".join(f"{name} {version}" for name, version in versions().items())
 
 
-def _version(module: str) -> str:
-    names = importlib.metadata.packages_distributions().get(module, [module])
+def _version(package: str) -> str:
     try:
-        return importlib.metadata.version(names[0])
+        return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return "there"
 

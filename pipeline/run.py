@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from .. import __version__
 from ..scans.geometry import ConeBeam
 from ..scans.remote import remote_url
 from .before import Stage, config_before
@@ -238,7 +239,7 @@ def _logged(path: Path) -> Iterator[None]:
 
 def _finish(run: Run, opened: list[Opened]) -> dict[str, Any]:
     marks = {one.name: scan_mark(one.entry) for one in opened}
-    whole = fingerprint(run.text, [input_mark(path) for path in named_files(run.config)], versions()["xelith"])
+    whole = fingerprint(run.text, [input_mark(path) for path in named_files(run.config)], __version__)
     outputs = [run.folder / name for name in ("results.json", "report.html")]
     images = [run.folder / f"{one.name}.ome.zarr" for one in opened]
     if run.ledger.done("run", 0, whole) and all(path.exists() for path in (*outputs, *images)):
@@ -265,7 +266,7 @@ def _work(run: Run, opened: list[Opened], marks: dict[str, str]) -> tuple[dict[s
     labelled = label_phases(run.config, volumes, run.folder, run.ledger, advance=run.advance, workers=run.workers)
     shares = _decomposed(run, opened, marks, volumes, labelled)
     about = run.config.model_dump(mode="json", include={"source", "cell", "segmentation", "registration", "two_gas"})
-    mark = fingerprint([volume.mark for volume in volumes.values()], about, versions()["xelith"])
+    mark = fingerprint([volume.mark for volume in volumes.values()], about, __version__)
     stage = Stage(labelled, shares, None, mark)
     placed = _placed(run, stage, fresh)
     fresh = replace(fresh, rows=placed.rows) if fresh is not None and isinstance(placed, Placed) else fresh
@@ -381,7 +382,7 @@ def _provenance(run: Run, started: str, seconds: float) -> dict[str, Any]:
     import hashlib
 
     return {
-        "version": versions()["xelith"],
+        "version": __version__,
         "config_sha256": hashlib.sha256(run.text.encode()).hexdigest(),
         "started": started,
         "seconds": round(seconds, 2),

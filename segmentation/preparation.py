@@ -17,7 +17,7 @@ from .exchange import check_gases
 from .layout import CellLayout, End
 from .levels import Levels, robust_std
 from .light_rows import LEAST_ROWS, lightest_rows, reaches_collector, row_choices, sample_rows, settle_levels
-from .references import WALL_VOXELS, Expected, counter_row, deep_rows, find_references, mean_plane
+from .references import WALL_VOXELS, Expected, counter_row, deep_rows, find_references, mean_plane, planes
 from .surfaces import (
     Surface,
     collector_surface_from_transmission,
@@ -282,7 +282,7 @@ def _film(t: Thresholds, volumes: Mapping[str, Array], rows: NDArray[np.intp]) -
         return None, 0.0
     n_y, n_x = next(iter(volumes.values())).shape[1:]
     within = t.bore.distance(n_y, n_x) < t.bore.radius_px - WALL_VOXELS
-    means = [np.array([to_host(v[int(z) : int(z) + 1])[0][within].mean() for z in rows]) for v in volumes.values()]
+    means = [np.array([plane[within].mean() for plane in planes(v, rows)]) for v in volumes.values()]
     share = shares(t.matrix(*t.light_phases), means)[0]
     depth = -t.collector.depth(rows)
     order = np.argsort(depth)

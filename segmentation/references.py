@@ -1,7 +1,8 @@
 """What stands at a known place of the scan, and reads what it should: casing, its surroundings, electrolyte."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,10 @@ from .surfaces import Surface
 Expected = Mapping[Phase, ExpectedMu]
 
 MOST_SLICES = 32
+
+AT_ONCE = 4
+"""Neighbouring slices read together."""
+
 MIN_VOXELS = 50
 WALL_VOXELS = 3
 """Distance from a surface of the casing at which nothing of it is seen any more."""
@@ -37,6 +42,26 @@ PLAUSIBLE = (0.4, 2.5)
 """Measured over expected µ of casing and electrolyte; outside of it the volume is not in cm^-1."""
 
 
+def planes(volume: Array, rows: NDArray[np.intp]) -> Iterator[NDArray[Any]]:
+    """Read slices one after another; neighbours together, because a chunk is unpacked for each reading of it.
+
+    Parameters
+    ----------
+    volume : (n_z, n_y, n_x) array
+        Any quantity; a few slices at a time are read.
+    rows : (n,) array of int
+        Slices.
+
+    Yields
+    ------
+    (n_y, n_x) array
+        Each slice in turn, on the host.
+    """
+    for run in np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1):
+        for part in (run[first : first + AT_ONCE] for first in range(0, run.size, AT_ONCE)):
+            yield from to_host(volume[int(part[0]) : int(part[-1]) + 1])
+
+
 def mean_plane(volume: Array, rows: NDArray[np.intp]) -> NDArray[np.float64]:
     """Average slices of a volume.
 
@@ -54,8 +79,8 @@ def mean_plane(volume: Array, rows: NDArray[np.intp]) -> NDArray[np.float64]:
     """
     chosen = rows[np.linspace(0, rows.size - 1, min(MOST_SLICES, rows.size)).astype(int)]
     total = np.zeros(volume.shape[1:])
-    for z in chosen:
-        total += to_host(volume[int(z) : int(z) + 1])[0]
+    for plane in planes(volume, chosen):
+        total += plane
     return total / chosen.size
 
 
@@ -113,15 +138,15 @@ def find_references(
     ValueError
         If casing or electrolyte read what no volume in cm^-1 would.
     """
-    planes = {s: mean_plane(v, rows) for s, v in volumes.items()}
-    first = next(iter(planes.values()))
+    means = {s: mean_plane(v, rows) for s, v in volumes.items()}
+    first = next(iter(means.values()))
     distance = bore.distance(*first.shape)
     profile = radial_profile(first, bore)
     rings = _wall_rings(profile, bore)
     casing = np.isin(np.rint(distance), rings)
     around = (distance > (bore.outer_radius_px or np.inf) + WALL_VOXELS) & (distance < profile.size - 2)
     found: dict[str, dict[Phase, Reference]] = {}
-    for scan, plane in planes.items():
+    for scan, plane in means.items():
         found[scan] = _reference(Phase.CASING, expected[scan], plane[casing])
         found[scan] |= _around(expected[scan], plane[around])
         if electrolyte is not None:
@@ -149,10 +174,10 @@ def undisturbed_plane(volume: Array, rows: NDArray[np.intp], within: NDArray[np.
         Its voxels, in cm^-1.
     """
     chosen = rows[np.linspace(0, rows.size - 1, min(MOST_SLICES, rows.size)).astype(int)]
-    planes = [np.asarray(to_host(volume[int(z) : int(z) + 1])[0], dtype=np.float64)[within] for z in chosen]
-    medians = np.array([np.median(plane) for plane in planes])
+    inner = [np.asarray(plane, dtype=np.float64)[within] for plane in planes(volume, chosen)]
+    medians = np.array([np.median(values) for values in inner])
     order = np.argsort(medians, kind="stable")
-    return planes[int(order[round(UNDISTURBED * (order.size - 1))])]
+    return inner[int(order[round(UNDISTURBED * (order.size - 1))])]
 
 
 def counter_row(volume: Array, electrolyte: Surface, bore: Bore, *, level_per_cm: float) -> int | None:
