@@ -15,6 +15,8 @@ from xelith.scans import write_data_exchange
 from xelith.scans.geometry import ConeBeam
 from xelith.scans.scan import Scan
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 SHAPE = (40, 72)
 OPEN_BEAM, DARK = 50_000.0, 100.0
 PIXEL_UM, SOURCE_AXIS_MM, SOURCE_DETECTOR_MM = 60.0, 15.0, 36.0

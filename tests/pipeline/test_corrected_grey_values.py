@@ -14,6 +14,8 @@ from xelith.pipeline.loading import load_config
 from xelith.pipeline.run import run_config
 from xelith.pipeline.store import open_level
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 ELECTROLYTE, PEEK = MATERIALS["li5.5ps4.5br1.5"], MATERIALS["peek"]
 N, VIEWS, PIXEL_UM, FLAT, DARK = 128, 120, 9.0, 40_000.0, 100.0
 ROWS, STEEL_ROWS = 16, 8

@@ -15,6 +15,8 @@ from xelith.pipeline.sections import Segmentation
 from xelith.pipeline.store import open_level
 from xelith.segmentation import denoising
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 SHAPE, VOXEL_UM, FILM = (48, 56, 56), 2.0, 16
 LEVELS = {"argon": (0.02, 0.11, 1.15), "xenon": (1.27, 0.11, 1.15)}
 

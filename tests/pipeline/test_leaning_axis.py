@@ -12,6 +12,8 @@ from xelith.scans import write_data_exchange
 from xelith.scans.geometry import ParallelBeam
 from xelith.scans.scan import Scan
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 SHAPE, CENTRE_PX, TILT = (72, 112), 57.3, math.radians(2.0)
 PILLARS = ((18.0, -9.0, 8.0, 0.02), (-14.0, 16.0, 6.0, 0.03), (-5.0, -22.0, 5.0, 0.025), (3.0, 4.0, 3.0, 0.04))
 

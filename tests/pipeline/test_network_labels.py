@@ -13,6 +13,8 @@ from xelith.pipeline.network_labels import read_weights, weights_mark
 from xelith.pipeline.network_wanted import network_faults
 from xelith.pipeline.run import run_config
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 pytest.importorskip("torch")
 pytest.importorskip("monai")
 SHAPE, VOXEL_UM, FILM = (56, 64, 64), 2.0, 20

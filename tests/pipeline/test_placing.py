@@ -40,6 +40,8 @@ from xelith.simulation import (
 )
 from xelith.simulation.setups import demo_setup, resized
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 log = logging.getLogger(__name__)
 
 GASES = {"argon": Gas("argon", 1.0), "xenon": Gas("xenon", 6.0)}
@@ -124,24 +126,12 @@ def relative_errors(run, truth):
     return (found - mean)[chosen], std[chosen]
 
 
-def without_pictures(patched):
-    patched.setattr("xelith.pipeline.run.write_outputs", lambda *arguments: None)
-    patched.setattr("xelith.pipeline.run.write_report", lambda folder: None)
-
-
-@pytest.fixture
-def no_pictures(monkeypatch):
-    without_pictures(monkeypatch)
-
-
 @pytest.fixture(scope="module")
 def moved(tmp_path_factory):
-    """A run whose cell before charging stood elsewhere, its results and the truth; no pictures, which take long."""
+    """A run whose cell before charging stood elsewhere, its results and the truth."""
     folder = tmp_path_factory.mktemp("moved")
     truth = simulated(folder, still=False)
-    with pytest.MonkeyPatch.context() as patched:
-        without_pictures(patched)
-        return folder, run_config(folder / "moved.yaml", folder / "moved", advance=quiet), truth
+    return folder, run_config(folder / "moved.yaml", folder / "moved", advance=quiet), truth
 
 
 def test_a_run_finds_the_cell_before_charging(moved):
@@ -176,7 +166,7 @@ def test_lithium_relative_to_before_is_the_true_one_though_the_cell_was_moved(mo
 
 @pytest.mark.validate
 @pytest.mark.parametrize("seed", [3, 4, 5])
-def test_a_cell_that_was_moved_reads_as_one_that_was_not(tmp_path, no_pictures, seed):
+def test_a_cell_that_was_moved_reads_as_one_that_was_not(tmp_path, seed):
     truth = simulated(tmp_path, seed=seed)
     moved, still = (run_config(tmp_path / f"{n}.yaml", tmp_path / n, advance=quiet) for n in ("moved", "still"))
     for section, name in (("two_gas", "relative_lithium"), ("balance", "mixed_zone_um")):
@@ -215,7 +205,7 @@ def write_pellet(folder, state, seed):
 
 
 @pytest.mark.validate
-def test_a_pellet_without_texture_is_not_guessed(tmp_path, no_pictures):
+def test_a_pellet_without_texture_is_not_guessed(tmp_path):
     states = [write_pellet(tmp_path, state, seed) for seed, state in enumerate(("scans", "before"))]
     results = run_config(write_config(tmp_path, "even", *states), tmp_path / "even", advance=quiet)
     assert results["registration_before"]["shift_um"] is None
@@ -223,7 +213,7 @@ def test_a_pellet_without_texture_is_not_guessed(tmp_path, no_pictures):
     assert any(note.startswith(NOT_PLACED) for note in results["report"]["notes"])
 
 
-def test_a_run_goes_on_by_rows_and_rings_where_the_cell_was_not_found(moved, no_pictures, monkeypatch, caplog):
+def test_a_run_goes_on_by_rows_and_rings_where_the_cell_was_not_found(moved, monkeypatch, caplog):
     folder, _, truth = moved
     monkeypatch.setattr("xelith.pipeline.placing._registered", lambda *arguments: "its texture does not tell")
     (folder / "moved" / "results.json").unlink()

@@ -10,6 +10,8 @@ from xelith.pipeline.ready_volume import find_calibration, open_volume
 from xelith.pipeline.run import run_config
 from xelith.pipeline.store import create_image, open_level, plan_layout, write_slab
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 N, VOXEL_UM = 80, 10.0
 CASING, INSIDE = 0.9, 5.0
 

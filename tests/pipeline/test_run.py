@@ -15,6 +15,8 @@ from xelith.pipeline.preview import preview_config
 from xelith.pipeline.run import run_config
 from xelith.pipeline.store import open_level
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 N_THETA, N_ROWS, N_COLS = 90, 20, 64
 PIXEL_UM, MU_PER_CM, RADIUS_PX, CENTRE_PX = 10.0, 8.0, 20.0, 33.25
 FLAT, DARK = 40_000.0, 200.0

@@ -19,6 +19,8 @@ from xelith.pipeline.store import open_level
 from xelith.scans.geometry import ConeBeam, ParallelBeam
 from xelith.scans.scan import Scan
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 N_THETA, N_ROWS, N_COLS = 120, 9, 48
 LIGHT = (
     steps.FlatField(),

@@ -14,6 +14,8 @@ from xelith.pipeline.run import run_config
 from xelith.pipeline.status import run_status
 from xelith.pipeline.store import open_level
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 
 def quiet(stage: str, done: int, total: int) -> None:
     """Stand in for progress bars."""

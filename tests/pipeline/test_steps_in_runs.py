@@ -30,6 +30,8 @@ from xelith.pipeline.steps import (
 from xelith.pipeline.store import open_level
 from xelith.scans.scan import Scan
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 ROWS, COLS, VIEWS, CENTRE = 6, 96, 160, 47.5
 PIXEL_UM, FLAT, DARK = 10.0, 20_000.0, 100.0
 DISCS = [(12.0, 4.0, 14.0, 6.0), (-18.0, -9.0, 8.0, 12.0)]  # x, y, radius in px; µ in cm^-1

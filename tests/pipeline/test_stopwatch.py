@@ -15,6 +15,8 @@ from xelith.pipeline.progress import shown
 from xelith.pipeline.steps import Fbp, FlatField, Rings
 from xelith.pipeline.stopwatch import collecting, step_seconds, timed
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 
 def last_of(steps):
     for step in timed(steps):

@@ -24,6 +24,8 @@ from xelith.pipeline.store import open_level
 from xelith.pipeline.two_gas import open_two_gas
 from xelith.segmentation.fractions import split
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 log = logging.getLogger(__name__)
 
 GASES = {"argon": Gas("argon", 1.0), "xenon": Gas("xenon", 6.0)}

@@ -7,6 +7,8 @@ import yaml
 
 from xelith.pipeline.run import run_config
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 
 @pytest.fixture
 def run_again(small_run, tmp_path):
