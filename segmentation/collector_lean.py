@@ -128,7 +128,9 @@ def edge_std(transmission: NDArray[np.float64], surface: Surface, centre_px: flo
     profile = transmission[:, columns].mean(axis=1)
     share = np.clip((surface.light - profile) / (surface.light - surface.dense), 0.0, 1.0)
     rows = np.arange(share.size - 1) + 0.5
-    weight = np.abs(np.diff(share)) * (np.abs(rows - surface.z) < 6)
+    # Towards the collector the share grows; where it falls the electrolyte lies, beyond a thin film.
+    growth = np.diff(share) if surface.end == "high" else -np.diff(share)
+    weight = np.maximum(growth, 0.0) * (np.abs(rows - surface.z) < 6)
     if weight.sum() <= 0:
         return 0.0
     mean = float((weight * rows).sum() / weight.sum())

@@ -16,6 +16,9 @@ LEVEL_ROWS = 5
 """Rows from which the transmission beside a surface is taken."""
 
 COLLECTOR_REACH = 4
+DARKER = 0.05
+"""Fall in transmission beyond which a row beside the collector holds another dense layer."""
+
 COLLECTOR_SEEN = 0.003
 """A collector is flat. Where it covers 0.003 of a row, ln(1 - 0.003) is a tenth of carbon over 0.2 mm."""
 
@@ -167,7 +170,7 @@ def collector_surface_from_transmission(transmission: Array, *, end: End | None 
     if towards[-1] >= middle:
         return None
     crossing = int(np.flatnonzero(towards >= middle)[-1]) + 1
-    return _measured(profile, end, crossing, COLLECTOR_REACH, COLLECTOR_SEEN)
+    return _measured(profile, end, crossing, COLLECTOR_REACH, COLLECTOR_SEEN, _lit_from(towards, crossing))
 
 
 def dense_surface(transmission: Array, *, end: End, start: float, limit: float) -> Surface | None:
@@ -264,6 +267,15 @@ def _span(centre: float, radius: float, size: int) -> tuple[int, int]:
 def _towards(profile: NDArray[np.float64], end: End) -> NDArray[np.float64]:
     """Turn the profile so that `end` comes last."""
     return profile if end == "high" else profile[::-1]
+
+
+def _lit_from(towards: NDArray[np.float64], crossing: int) -> int:
+    """First of the rows beside the collector that transmit alike: before a few of them lies a dense layer."""
+    first = max(crossing - COLLECTOR_REACH - LEVEL_ROWS, 0)
+    beside = towards[first:crossing]
+    lightest = int(beside.argmax())
+    darker = np.flatnonzero(beside[:lightest] < beside[lightest] - DARKER * (beside[lightest] - towards[-1]))
+    return first + int(darker[-1]) + 1 if darker.size else 0
 
 
 def _measured(

@@ -43,6 +43,14 @@ def test_a_plane_across_the_axis_is_left_alone():
     assert after.std == before.std
 
 
+def test_an_electrolyte_a_few_rows_above_makes_no_rough_collector_of_a_plane_one():
+    picture = image()
+    picture[26:] *= 0.3  # four light rows lie between
+    before, after = found(picture)
+    assert after.z == pytest.approx(MEAN_ROW, abs=0.1)
+    assert after.std == before.std < 0.1
+
+
 @pytest.mark.parametrize("tilt_deg", [0.7, 2.0])
 def test_a_leaning_plane_is_seen_too_high_and_set_right(tilt_deg):
     before, after = found(image(tilt_deg))

@@ -54,6 +54,17 @@ def test_an_uncharged_cell_without_interlayer_has_its_collector_beside_the_elect
     assert surface.z == pytest.approx(60.4, abs=0.02)
 
 
+@pytest.mark.parametrize("light_rows", [3.0, 5.3, 8.0])
+@pytest.mark.parametrize("flipped", [False, True])
+def test_a_film_of_few_rows_leaves_the_collector_where_it_is(light_rows, flipped):
+    """Half of the rows from which the light level is read would lie in the electrolyte."""
+    profile = layered([60.4 - light_rows, 60.4], [0.25, 0.95, 0.03], blur=0.4)
+    surface = collector_surface_from_transmission(profile[::-1] if flipped else profile)
+    # what blur carries over the far face of the film is missing from its level
+    assert surface.z == pytest.approx(79 - 60.4 if flipped else 60.4, abs=0.05)
+    assert surface.std < 0.2
+
+
 def test_no_dark_end_means_no_collector_in_view():
     assert collector_surface_from_transmission(np.full(40, 0.9)) is None
     assert collector_surface_from_transmission(layered([20, 40], [0.9, 0.01, 0.9])) is None
