@@ -26,7 +26,7 @@ demo: $(VENV)/ready-ml
 	$(BIN)/xelith demo --out $(DEMO_OUT)
 
 test: $(VENV)/ready-all lint types
-	$(BIN)/python -m pytest -m "not validate" --numprocesses=$(JOBS) --dist=loadfile --cov --cov-report=term:skip-covered --cov-fail-under=85
+	$(BIN)/python -m pytest -m "not validate" --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered --cov-fail-under=85
 
 lint: $(VENV)/ready-all
 	$(BIN)/ruff check .

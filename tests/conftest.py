@@ -1,5 +1,6 @@
 """What the tests share: where the real data lie, and what must not be skipped."""
 
+import fcntl
 import importlib
 import importlib.util
 import os
@@ -9,6 +10,23 @@ from pathlib import Path
 
 import pytest
 
+LONGEST = (
+    "test_submission.py",
+    "test_viewer.py",
+    "test_faults.py",
+    "test_wheel.py",
+    "test_two_gas.py",
+    "test_notebooks.py",
+    "test_alignment.py",
+    "test_cluster.py",
+    "test_wrong_descriptions.py",
+    "test_cli.py",
+    "test_coverage.py",
+    "test_denoised_labels.py",
+    "test_malformed.py",
+    "test_cone_runs.py",
+    "test_placing.py",
+)
 REQUIRED = {name for name in os.environ.get("XELITH_REQUIRE", "").split(",") if name}
 
 
@@ -93,20 +111,35 @@ def cupy_twin():
     sys.modules.update(before)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that two processes end together."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
+
+
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of a small simulated cell, run once for all tests that look at one; they may not change it."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base  # one for all processes
+    folder = base / "small" / "cell"
+    folder.parent.mkdir(exist_ok=True)
+    with (folder.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "run" / "report.html").exists():
+            _run_small(folder)
+    return folder / "run"
+
+
+def _run_small(folder: Path) -> None:
     from xelith.pipeline.experiment import simulate
     from xelith.pipeline.run import run_config
     from xelith.pipeline.twin_design import Size, design_twin
 
-    folder = tmp_path_factory.mktemp("small") / "cell"
     size = Size(diameter_um=240.0, height_um=150.0, rows=64, columns=200, views=150)
-    config = simulate(
-        folder, design_twin(cell="demo", setup="demo", size=size), advance=lambda stage, done, total: None
-    )
+    design = design_twin(cell="demo", setup="demo", size=size)
+    config = simulate(folder, design, advance=lambda stage, done, total: None)
     run_config(config, folder / "run", advance=lambda stage, done, total: None)
-    return folder / "run"
 
 
 def _array_module(request):
