@@ -89,7 +89,8 @@ class Aligned:
         Returns
         -------
         dict
-            Shift (z, y, x) in µm, turn about the axis in degrees, residual in µm; None where not measured.
+            Shift (z, y, x) in µm, turn about the axis in degrees, residual in µm, None where not measured; and the
+            rotation vector in degrees with the point that it turns about, in voxels, for `recorded_move`.
         """
         if self.registration is None:
             return {"shift_um": None, "rotation_deg": None, "residual_um": None}
@@ -98,9 +99,34 @@ class Aligned:
             "shift_um": [self.voxel_um * px for px in found.move.shift_px],
             "shift_um_std": [self.voxel_um * px for px in found.shift_std_px],
             "rotation_deg": math.degrees(found.move.rotation_rad[0]),
+            "rotation_vector_deg": [math.degrees(angle) for angle in found.move.rotation_rad],
+            "about_px": list(found.move.centre_px),
             "residual_um": self.voxel_um * found.residual_px,
             "correlation": found.correlation,
         }
+
+
+def recorded_move(registration: Mapping[str, Any], voxel_um: float) -> RigidMove | None:
+    """Read the move that `Aligned.as_dict` has written.
+
+    Parameters
+    ----------
+    registration : mapping
+        `registration` of results.json.
+    voxel_um : float
+        Edge of a voxel, in µm.
+
+    Returns
+    -------
+    RigidMove or None
+        From the xenon to the argon volume; None where it was not measured, or not written down whole.
+    """
+    shift_um, turn_deg, about_px = (registration.get(key) for key in ("shift_um", "rotation_vector_deg", "about_px"))
+    if shift_um is None or turn_deg is None or about_px is None:
+        return None
+    (z, y, x), (a, b, c), (v, w, u) = shift_um, turn_deg, about_px
+    turn_rad = math.radians(a), math.radians(b), math.radians(c)
+    return RigidMove((z / voxel_um, y / voxel_um, x / voxel_um), turn_rad, (v, w, u))
 
 
 def align(volumes: Mapping[str, Any], alone: Mapping[str, Thresholds], voxel_um: float) -> Aligned:

@@ -16,6 +16,7 @@ from ..materials import MATERIALS, Gas, Phase
 from ..segmentation.contrast import expected_mu
 from ..segmentation.evaluation import check_labels
 from ..segmentation.unet import Reference, Weights, weights_bytes
+from .alignment import NEGLIGIBLE_PX, Moved, largest_shift_px, recorded_move
 from .beams import scans_by_gas, spectrum_of
 from .config import Config
 from .export import IMAGEJ_LIMIT_BYTES
@@ -56,7 +57,8 @@ def open_images(path: Path) -> Images:
     Returns
     -------
     Images
-        Both gases of a run with what is known of their levels, or one image of grey values.
+        Both gases of a run on the grid of the xenon scan, with what is known of their levels, or one image of grey
+        values.
 
     Raises
     ------
@@ -77,7 +79,7 @@ def _of_run(folder: Path) -> Images:
     absent = [str(group) for group in groups.values() if not group.is_dir()]
     if absent or not groups:
         raise FileNotFoundError(f"no image {absent or 'of argon or xenon'} in {folder}; run it first: xelith run")
-    volumes = {gas: open_level(group) for gas, group in groups.items()}
+    volumes: dict[str, Any] = {gas: open_level(group) for gas, group in groups.items()}
     main = groups.get("xenon") or groups["argon"]
     labels = open_level(main / "labels" / "phases") if (main / "labels" / "phases").is_dir() else None
     references = {gas: _reference(config, gas, volumes[gas], labels) for gas in volumes}
@@ -85,8 +87,12 @@ def _of_run(folder: Path) -> Images:
     results = folder / "results.json"
     voxel_um = None
     if results.is_file():
-        scans = json.loads(results.read_text(encoding="utf8"))["scans"]
-        voxel_um = next(iter(scans.values()))["voxel_um"]
+        found = json.loads(results.read_text(encoding="utf8"))
+        voxel_um = next(iter(found["scans"].values()))["voxel_um"]
+        move = recorded_move(found.get("registration", {}), voxel_um)
+        shape = volumes[next(iter(volumes))].shape
+        if move is not None and "argon" in volumes and largest_shift_px(move, shape) >= NEGLIGIBLE_PX:
+            volumes["argon"] = Moved(volumes["argon"], move, shape)
     return Images(volumes, known if len(known) == len(volumes) else None, voxel_um)
 
 

@@ -58,7 +58,7 @@ def label_from_scribbles(
     Raises
     ------
     ValueError
-        If shapes differ, or fewer than two phases are labelled.
+        If shapes differ, fewer than two phases are labelled, or a value of the volumes is not finite.
 
     References
     ----------
@@ -143,6 +143,11 @@ def features_of(volumes: Sequence[Array], slab: Block) -> NDArray[np.float32]:
     -------
     (n_rows, n_y, n_x, n_features) array of float32
         Intensity, edge strength and texture at several scales, of each volume.
+
+    Raises
+    ------
+    ValueError
+        If a value is not finite.
     """
     from skimage.feature import multiscale_basic_features
 
@@ -151,6 +156,11 @@ def features_of(volumes: Sequence[Array], slab: Block) -> NDArray[np.float32]:
     found = []
     for volume in volumes:
         part = np.asarray(to_host(volume[first:last]), dtype=np.float32)
+        if (strange := int(np.count_nonzero(~np.isfinite(part)))) > 0:
+            raise ValueError(
+                f"the volume holds {strange} values that are not finite in slices {first} to {last - 1}; crop it to "
+                "where it was measured, or fill them"
+            )
         flat = part.shape[0] == 1
         described = multiscale_basic_features(part[0] if flat else part, sigma_min=FINEST_PX, sigma_max=COARSEST_PX)
         found.append(described[None] if flat else described)

@@ -5,11 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from xelith.pipeline.alignment import NEGLIGIBLE_PX, Aligned, Moved, align, largest_shift_px
+from xelith.pipeline.alignment import NEGLIGIBLE_PX, Aligned, Moved, align, largest_shift_px, recorded_move
 from xelith.pipeline.loading import load_config
 from xelith.pipeline.run import run_config
+from xelith.pipeline.training_files import open_images
 from xelith.scans import write_data_exchange
 from xelith.segmentation.rigid import RigidMove
+from xelith.segmentation.rigid_fit import Registration
 from xelith.simulation.acquisition import Pose
 from xelith.simulation.demo import DEMO, GASES, POSE, demo_acquisition
 from xelith.simulation.twin import twin
@@ -55,6 +57,16 @@ def test_what_was_not_measured_is_null():
     assert set(Aligned({}, None, 2.0).as_dict().values()) == {None}
 
 
+def test_a_move_is_read_as_it_was_written():
+    move = RigidMove((1.5, -0.25, 2.0), (0.01, -0.002, 0.003), (20.0, 40.5, 41.25))
+    found = Registration(move, (0.01, 0.01, 0.01), 0.1, 0.99, 8)
+    read = recorded_move(Aligned({}, found, 2.0).as_dict(), 2.0)
+    points = np.random.default_rng(1).uniform(0, 80, (3, 50))
+    np.testing.assert_allclose(read.moved(points), move.moved(points), atol=1e-9)
+    assert recorded_move({"shift_um": None}, 2.0) is None
+    assert recorded_move({"shift_um": [0, 0, 0], "rotation_deg": 0.0}, 2.0) is None  # of an older run
+
+
 def test_a_pair_that_does_not_match_is_left_and_said(monkeypatch):
     def refuse(*args):
         raise ValueError("the scans do not match: correlation 0.10")
@@ -77,6 +89,8 @@ def test_a_moved_twin_is_registered_and_measured(tmp_path):
     found = results["registration"]
     np.testing.assert_allclose(found["shift_um"], SHIFT_UM, atol=0.1)  # a twentieth of a voxel of 2 µm
     assert found["rotation_deg"] == pytest.approx(np.degrees(TURN_RAD), abs=0.01)
+    images = open_images(tmp_path / "out")  # what is learnt from lies on one grid, too
+    assert np.abs(np.subtract(images.volumes["argon"].move.shift_px, np.array(SHIFT_UM) / 2)).max() < 0.05
     truth = made.truth.summary()["mean_thickness_um"]
     assert results["deposit"]["mean_thickness_um"] == pytest.approx(truth, rel=0.02)  # a voxel is 3 %
     assert json.loads((tmp_path / "out" / "results.json").read_text())["registration"] == found

@@ -62,6 +62,13 @@ def test_a_real_image_reaches_its_mask_from_two_hundredths_of_its_pixels(data_di
     assert iou.min() >= 0.8
 
 
+def test_values_that_are_not_finite_are_refused():
+    volume, scribbles = np.zeros((4, 12, 12), np.float32), np.full((4, 12, 12), 255, np.uint8)
+    scribbles[1, 2, :6], scribbles[2, 8, :6], volume[3, 1, :2] = Phase.VOID, Phase.LITHIUM, np.nan
+    with pytest.raises(ValueError, match=r"holds 2 values that are not finite in slices 0 to 3; crop it"):
+        label_from_scribbles([volume], scribbles)
+
+
 def test_scribbles_that_cannot_be_learnt_from_are_refused():
     with pytest.raises(ValueError, match="use its own grid"):
         check_scribbles(np.zeros((2, 3, 3), np.uint8), (2, 3, 4))
