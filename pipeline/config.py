@@ -330,6 +330,16 @@ class Config(Section):
                 raise ValueError(f"scan name {name!r} becomes a file name; use small letters, digits, - and _")
         return value
 
+    @model_validator(mode="after")
+    def _own_files(self) -> "Config":
+        owner: dict[Path, str] = {}
+        for place, entries in (("scans", self.scans), ("before", self.before)):
+            for name, entry in entries.items():
+                source, key = entry.path or entry.volume, f"{place}.{name}"
+                if source is not None and owner.setdefault(source, key) != key:
+                    raise ValueError(f"{owner[source]} and {key} both name {source}; give each scan its own files")
+        return self
+
     def recorded_only(self) -> list[str]:
         """Name what is given and recorded, but changes no number.
 

@@ -240,6 +240,12 @@ def _prepare(
     layout: ImageLayout,
 ) -> tuple[Aligned, Thresholds]:
     """Register the pair where there is one, and find in it all that labelling needs."""
+    edges_um = {name: volumes[name].layout.voxel_um for name in scans.values()}
+    if max(edges_um.values()) > 1.001 * min(edges_um.values()):
+        stated = " and ".join(f"{edge_um:g} µm in {name}" for name, edge_um in edges_um.items())
+        raise ValueError(
+            f"voxels are {stated}; a pair is compared voxel by voxel: give both scans one pixel_um, voxel_um and bin"
+        )
     dark = Phase.LITHIUM if config.cell.plates_in_electrolyte else Phase.VOID
     cell = CellLayout.of(
         list(config.cell.materials()),

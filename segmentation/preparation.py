@@ -13,7 +13,7 @@ from .bore import Bore, check_bore, find_bore, outer_radius
 from .calibration import Reference, calibrate
 from .collector_lean import shadow, upright
 from .contrast import Contrast, contrast_table
-from .exchange import check_gases
+from .exchange import check_gases, gas_doubt
 from .layout import CellLayout, End
 from .levels import Levels, robust_std
 from .light_rows import LEAST_ROWS, lightest_rows, reaches_collector, row_choices, sample_rows, settle_levels
@@ -93,8 +93,11 @@ def prepare(
         phases=draft.light_phases,
         noise_per_cm=dense_noise or dict.fromkeys(scans, 1.0),
     )
+    doubt = None
     if rows.size:
-        check_gases(sample_rows({s: volumes[s] for s in scans}, rows, bore, halfway), expected)
+        sample = sample_rows({s: volumes[s] for s in scans}, rows, bore, halfway)
+        check_gases(sample, expected, sigma_px=found.smoothing_px)
+        doubt = gas_doubt(sample, expected, found)
     levels = {s: {**start[s], **_dense_level(seen[s]), **found.levels[s]} for s in scans}
     draft = replace(
         draft,
@@ -114,7 +117,7 @@ def prepare(
         )
     depth, roughness = _film(draft, {s: volumes[s] for s in scans}, rows)
     draft = replace(draft, film_depth=depth, film_roughness=roughness)
-    return replace(draft, notes=(*_notes(draft, found), *(() if note is None else (note,))))
+    return replace(draft, notes=(*_notes(draft, found), *(said for said in (note, doubt) if said is not None)))
 
 
 def _checked(volumes: Mapping[str, Array], expected: Mapping[str, Expected], layout: CellLayout) -> list[str]:

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from xelith.materials import Phase
+from xelith.pipeline.config import Config
 from xelith.pipeline.gas_check import gas_fault, share_fault
+from xelith.pipeline.phase_map import label_phases
 from xelith.segmentation import ExpectedMu
 
 
@@ -40,3 +42,22 @@ def test_more_electrolyte_than_there_is_room_for_is_named():
 @pytest.mark.parametrize("share", [0.6, 1.05, np.nan])
 def test_shares_that_can_be_are_let_through(share):
     assert share_fault(np.full(3, share)) is None
+
+
+def test_a_pair_of_unlike_voxels_is_refused(tmp_path):
+    scans = {gas: {"path": f"{gas}.h5", "gas": {"name": gas}} for gas in ("argon", "xenon")}
+    config = Config.model_validate(
+        {
+            "sample": "a",
+            "source": {"energy_kev": 20},
+            "scans": scans,
+            "cell": {"preset": "kodama-process-3"},
+            "segmentation": {"method": "two-gas"},
+        }
+    )
+    volumes = {
+        gas: SimpleNamespace(layout=SimpleNamespace(voxel_um=edge_um), mark="")
+        for gas, edge_um in (("argon", 2.5), ("xenon", 2.0))
+    }
+    with pytest.raises(ValueError, match=r"voxels are 2.5 µm in argon and 2 µm in xenon; .* give both scans one"):
+        label_phases(config, volumes, tmp_path, None, advance=lambda *told: None, workers=None)

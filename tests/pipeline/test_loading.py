@@ -72,6 +72,8 @@ def test_what_is_dumped_reads_back_the_same(tmp_path):
         ("path: raw/xe.h5", "voxel_um: 1", r"line 4: scans.xenon: give either path"),
         ("path: raw/xe.h5", "volume: v", r"line 4: scans.xenon: grey has 0 references"),
         ("  xenon:", "  ../xenon:", r"becomes a file name"),
+        ("scans:", "scans:\n  argon: {path: raw/xe.h5}", r"scans.argon and scans.xenon both name .*xe.h5; give each"),
+        ("charge:", "before: {xenon: {path: raw/xe.h5}}\ncharge:", r"scans.xenon and before.xenon both name"),
         ("  xenon:", "  _two-gas:", r"becomes a file name"),  # a stage's folder of intermediate files
         ("step: centre", "step: fbp", r"reconstruct twice"),
         ("step: flat-field", "step: centre", r"step centre stands 2 times"),

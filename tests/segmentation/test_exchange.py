@@ -3,8 +3,8 @@ import pytest
 
 from xelith.materials import Phase
 from xelith.segmentation import CellLayout, ExpectedMu, prepare
-from xelith.segmentation.exchange import check_gases
-from xelith.segmentation.levels import Sample
+from xelith.segmentation.exchange import check_gases, gas_doubt
+from xelith.segmentation.levels import Sample, measure_levels
 
 GAS = {"argon": 0.02, "xenon": 1.44}
 EXPECTED = {scan: {Phase.VOID: ExpectedMu(mu, mu, mu, scan)} for scan, mu in GAS.items()}
@@ -28,6 +28,43 @@ def test_voids_brighter_in_argon_are_refused():
         ValueError, match=r"voxels .* above the xenon scan in the argon scan, .*: exchange the paths of the two scans"
     ):
         check_gases(sample(share=0.03, scans=("xenon", "argon")), EXPECTED)
+
+
+def test_in_much_noise_a_wider_gaussian_tells_that_scans_were_exchanged():
+    noisy = sample(share=0.03, scans=("xenon", "argon"), noise=2.5)
+    check_gases(noisy, EXPECTED)  # noise fills both tails alike
+    with pytest.raises(ValueError, match="exchange the paths of the two scans"):
+        check_gases(noisy, EXPECTED, sigma_px=2.0)
+
+
+LEVELS = {scan: {Phase.LITHIUM: 0.1, Phase.VOID: mu} for scan, mu in GAS.items()}
+
+
+@pytest.mark.parametrize(("times", "is_told"), [(1.0, False), (2.3, True), (6.0, True), (0.5, False)])
+def test_a_pressure_far_above_the_true_one_is_told(times, is_told):
+    """Voids of 27 000 voxels; the configuration says so many times the contrast."""
+    seen = sample(share=0.1)
+    said = {"argon": GAS["argon"], "xenon": GAS["argon"] + times * (GAS["xenon"] - GAS["argon"])}
+    expected = {scan: {Phase.VOID: ExpectedMu(mu, mu, mu, scan)} for scan, mu in said.items()}
+    start = {scan: {Phase.LITHIUM: 0.1, Phase.VOID: mu} for scan, mu in said.items()}
+    doubt = gas_doubt(seen, expected, measure_levels([seen], start, (Phase.LITHIUM, Phase.VOID)))
+    assert (doubt is not None) == is_told
+    assert doubt is None or f"voids differ by 1.4 cm^-1 between the gases where {1.42 * times:.2g} are" in doubt
+
+
+def test_pores_of_carbon_are_no_thin_gas():
+    """Gas fills a third of each voxel of carbon: a third of the contrast is no other pressure there."""
+    rng = np.random.default_rng(2)
+    shape = (30, 40, 40)
+    read = {scan: np.full(shape, 0.1) for scan in GAS}
+    for scan, mu in GAS.items():
+        read[scan][10:] = 0.67 * 1.15 + 0.33 * mu
+        read[scan] += 0.1 * rng.standard_normal(shape)
+    seen = Sample({s: v.astype(np.float32) for s, v in read.items()}, np.ones(shape, dtype=bool))
+    expected = {scan: {**EXPECTED[scan], Phase.CARBON: ExpectedMu(1.15, 1.15, 1.15, "carbon")} for scan in GAS}
+    found = measure_levels([seen], LEVELS, (Phase.LITHIUM, Phase.VOID))
+    assert gas_doubt(seen, expected, found) is None
+    assert gas_doubt(seen, EXPECTED, found) is not None  # without carbon in the cell it would be
 
 
 @pytest.mark.parametrize("share", [0.03, 0.0])
