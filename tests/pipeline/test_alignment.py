@@ -1,6 +1,7 @@
 """The argon scan on the xenon scan's grid: found on a moved twin, applied slab by slab."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,17 +14,20 @@ from xelith.scans import write_data_exchange
 from xelith.segmentation.rigid import RigidMove
 from xelith.segmentation.rigid_fit import Registration
 from xelith.simulation.acquisition import Pose
-from xelith.simulation.demo import DEMO, GASES, POSE, demo_acquisition
+from xelith.simulation.demo import DEMO, GASES, POSE
+from xelith.simulation.setups import demo_setup, resized
 from xelith.simulation.twin import twin
+
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 SHIFT_UM, TURN_RAD = (1.6, 2.4, -3.0), 0.01
 CONFIG = """\
 sample: moved twin
-source: {tube: Mo, kv: 44, filters: [{formula: Al, mm: 0.2}]}
+source: {{tube: Mo, kv: 44, filters: [{{formula: Al, mm: 0.2}}]}}
 scans:
-  argon: {path: argon.h5, gas: {name: argon, pressure_atm: 1}}
-  xenon: {path: xenon.h5, gas: {name: xenon, pressure_atm: 6}}
-cell: {preset: kodama-process-3, inner_diameter_mm: 0.38, outer_diameter_mm: 0.448}
+  argon: {{path: argon.h5, gas: {{name: argon, pressure_atm: 1}}}}
+  xenon: {{path: xenon.h5, gas: {{name: xenon, pressure_atm: 6}}}}
+cell: {{preset: kodama-process-3, inner_diameter_mm: {inner}, outer_diameter_mm: {outer}}}
 """
 
 
@@ -78,12 +82,19 @@ def test_a_pair_that_does_not_match_is_left_and_said(monkeypatch):
     assert "not brought into register: the scans do not match" in aligned.note
 
 
-def test_a_moved_twin_is_registered_and_measured(tmp_path):
+@pytest.mark.parametrize(
+    ("bore_um", "rows", "columns", "views"),
+    [(280, 76, 180, 200), pytest.param(380, 90, 240, 360, marks=pytest.mark.validate)],  # that of the demo
+)
+def test_a_moved_twin_is_registered_and_measured(tmp_path, bore_um, rows, columns, views):
     moved = Pose(shift_um=tuple(a + b for a, b in zip(POSE.shift_um, SHIFT_UM, strict=True)), turn_rad=TURN_RAD)
-    made = twin(DEMO, demo_acquisition(), GASES, seed=3, poses={"argon": moved, "xenon": POSE})
+    bore = replace(DEMO.design.bore, inner_diameter_um=float(bore_um), height_um=2.0 * rows + 12)
+    preset = replace(DEMO, design=replace(DEMO.design, bore=bore))
+    scanner = resized(demo_setup(), n_rows=rows, n_cols=columns, n_views=views)
+    made = twin(preset, scanner, GASES, seed=3, poses={"argon": moved, "xenon": POSE})
     for name, scan in made.scans.items():
         write_data_exchange(tmp_path / f"{name}.h5", scan)
-    (tmp_path / "run.yaml").write_text(CONFIG)
+    (tmp_path / "run.yaml").write_text(CONFIG.format(inner=bore_um / 1000, outer=bore_um / 1000 + 0.068))
     assert load_config(tmp_path / "run.yaml").registration.method == "auto"
     results = run_config(tmp_path / "run.yaml", tmp_path / "out", advance=quiet)
     found = results["registration"]

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 
+import dask
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -131,6 +132,7 @@ def dies(block: Block):
 
 def test_a_block_that_kills_every_worker_ends_the_run_with_a_remedy(tmp_path):
     with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 1}),  # of 3, each of which starts a process
         open_workers(Compute(scheduler="local", workers=1)) as workers,
         pytest.raises(ChildProcessError, match=r"died again and again on the same block.*lower compute\.memory_gib"),
     ):

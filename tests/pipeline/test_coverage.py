@@ -1,4 +1,4 @@
-"""Does the truth lie in the stated interval? Three cells always, eighty with `make validate`, found again when done.
+"""Does the truth lie in the stated interval? One cell always, eighty with `make validate`, found again when done.
 
 The film's standard deviation was chosen on the seeds of `FITTED`; those of `FRESH` were drawn later, and validate it.
 """
@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from xelith.metrology.uncertainty import covers
+
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 _spec = importlib.util.spec_from_file_location("validation_cells", Path(__file__).with_name("validation_cells.py"))
 validation_cells = importlib.util.module_from_spec(_spec)
@@ -28,9 +30,8 @@ def lies_within(row: dict) -> bool:
     return row["film_um"] is not None and covers(row["film_um"], row["film_um_std"], row["true_um"])
 
 
-@pytest.mark.parametrize("seed", FRESH[:3])  # none of those on which the standard deviation was chosen
-def test_the_truth_lies_in_the_interval(seed, tmp_path):
-    row = measured_cell(seed, tmp_path)
+def test_the_truth_lies_in_the_interval(tmp_path):
+    row = measured_cell(FRESH[0], tmp_path)  # none of those on which the standard deviation was chosen
     assert lies_within(row), row
     assert row["closure"] == pytest.approx(1.0, abs=0.05)  # the figure of issue 6 for process 3
 

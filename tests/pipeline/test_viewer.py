@@ -18,7 +18,7 @@ from xelith.pipeline.quantities import quantity
 from xelith.pipeline.store import create_image, open_level, plan_layout
 from xelith.pipeline.viewer import import_napari, layers_of, napari_get_reader
 
-pytestmark = pytest.mark.display
+pytestmark = [pytest.mark.display, pytest.mark.usefixtures("no_pictures")]
 MANIFEST = Path(__file__).parents[2] / "pipeline" / "napari.yaml"
 REQUIRED = os.environ.get("XELITH_REQUIRE", "").split(",")
 
