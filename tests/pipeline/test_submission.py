@@ -15,12 +15,15 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from xelith.pipeline.batch import Batch, Item, find_configs, load_batch, load_for_submission
 from xelith.pipeline.batch_states import batch_states
+from xelith.pipeline.cli import app
 from xelith.pipeline.compute import Compute
 from xelith.pipeline.ledger import Ledger
 from xelith.pipeline.loading import ConfigError
+from xelith.pipeline.run_events import one_line
 from xelith.pipeline.slurm import Resources, queued, write_job
 from xelith.pipeline.status import run_status
 from xelith.pipeline.submission import resubmit, run_item, run_series_item, submit, watch
@@ -548,10 +551,11 @@ def test_without_slurm_the_remedy_is_named(disc_run, monkeypatch):
         (["--watch", "nowhere"], "no folder nowhere"),
     ],
 )
-def test_what_cannot_be_sent_is_refused(tmp_path, arguments, words):
-    done = xelith("submit", *arguments, cwd=tmp_path)
-    assert done.returncode == 2 and words in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+def test_what_cannot_be_sent_is_refused(tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    error = CliRunner().invoke(app, ["submit", *arguments]).exception
+    assert isinstance(error, ValueError | OSError)  # status 2 and one line: test_cli
+    assert words in one_line(error)
 
 
 def test_a_template_has_one_scan(disc_run):
