@@ -21,6 +21,8 @@ from xelith.pipeline.store import open_level
 from xelith.scans.remote import file_system, remote_files, remote_url
 from xelith.scans.zarr_frames import ZarrFrames
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 
 def quiet(stage: str, done: int, total: int) -> None:
     """Stand in for progress bars."""
