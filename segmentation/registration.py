@@ -1,6 +1,8 @@
 """Bring two scans of one cell into register, on what the gas does not change: the electrolyte's edge and texture."""
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +17,12 @@ from .thresholds import Thresholds
 SIGMA_PX = 1.0
 """Gaussian before the comparison: less noise, and a cubic spline then errs by less than 1e-3."""
 
-CLIP = (0.3, 0.7)
-"""Part of the way from the light phases to the electrolyte that is compared: gas and hardening lie outside."""
+CLIP = (0.5, 0.9)
+"""Part of the way from lithium to the electrolyte that is compared, gas lies below: where the electrolyte thins out
+slowly it gives way to lithium, which is alike in both gases, and the less of it there is in a voxel the better."""
+
+EDGE = 0.6
+"""Part of that by which values differ within two voxels of an edge that is compared."""
 
 WALL_PX = 4.0
 ROWS_BESIDE = 4
@@ -29,8 +35,11 @@ LEAST_CORRELATION = 0.7
 MOST_RESIDUAL_PX = 0.25
 POLAR_STEPS = 1440
 
-CORRELATED_VOXELS = (4 * np.pi * SIGMA_PX**2) ** 1.5
-"""Voxels over which the smoothed noise of a comparison is one."""
+HEIGHT_STD_PX = 0.05
+"""The collector's height counts where it is known better than this; where lithium lies on it, it is not."""
+
+GAS_STD_PX = 0.01
+"""Voxels by which gas beside the electrolyte moves its height: what noise leaves of the errors of 24 charged cells."""
 
 
 def register(first: Array, second: Array, first_in: Thresholds, second_in: Thresholds) -> Registration:
@@ -39,7 +48,8 @@ def register(first: Array, second: Array, first_in: Thresholds, second_in: Thres
     The electrolyte's surfaces and bores of the two scans give the start, phase correlation of the slices in
     polar coordinates [1]_ the turn about the axis, and least squares on the clipped, smoothed volumes [2]_ all
     six numbers. What the gas fills lies below the clip. The collector gives the height, where both scans show
-    it: gas in the pores beside the electrolyte moves its blurred edge by some hundredths of a voxel.
+    it well: gas in the pores beside the electrolyte moves its blurred edge by some hundredths of a voxel. Where lithium
+    lies on the collector the rays tell its surface worse than that, and the electrolyte gives the height.
 
     Parameters
     ----------
@@ -69,16 +79,23 @@ def register(first: Array, second: Array, first_in: Thresholds, second_in: Thres
         )
     start = _start(first, second, first_in, second_in)
     pieces = list(_pieces(first, second, first_in, second_in, start))
-    has_height = first_in.collector is not None and second_in.collector is not None
-    free = [1, 2, 3] if has_height else [0, 1, 2, 3]
-    found = fitted(pieces, start, free=free, correlated_voxels=CORRELATED_VOXELS)
+    height_std = _height_std(first_in, second_in)
+    found = fitted(pieces, start, holds_height=height_std < HEIGHT_STD_PX)
     if found.correlation < LEAST_CORRELATION or not found.residual_px < MOST_RESIDUAL_PX:
         raise ValueError(
             f"the scans do not match: correlation {found.correlation:.2f} (at least {LEAST_CORRELATION}) and "
             f"residual {found.residual_px:.2f} voxels (at most {MOST_RESIDUAL_PX}) in register; check that both show "
             "the same cell"
         )
-    return found
+    z_std, y_std, x_std = found.shift_std_px
+    z_std = height_std if height_std < HEIGHT_STD_PX else math.hypot(z_std, GAS_STD_PX)
+    return replace(found, shift_std_px=(z_std, y_std, x_std))
+
+
+def _height_std(first_in: Thresholds, second_in: Thresholds) -> float:
+    """Standard deviation of the height between both collectors, in voxels; infinite where one is out of view."""
+    surfaces = first_in.collector, second_in.collector
+    return math.hypot(*(math.inf if one is None else one.std for one in surfaces))
 
 
 def _window(t: Thresholds, n_z: int) -> tuple[int, int]:
@@ -93,7 +110,7 @@ def _window(t: Thresholds, n_z: int) -> tuple[int, int]:
 def _clipped(t: Thresholds, values: Array) -> NDArray[np.float32]:
     """From 0 at the lower clip to 1 at the upper one."""
     levels = next(iter(t.levels.values()))
-    light, dense = max(levels[p] for p in t.light_phases), levels[Phase.ELECTROLYTE]
+    light, dense = min(levels[p] for p in t.light_phases), levels[Phase.ELECTROLYTE]
     low, high = (light + part * (dense - light) for part in CLIP)
     smooth = ndimage.gaussian_filter(np.asarray(to_host(values), dtype=np.float32), SIGMA_PX, mode="nearest")
     return np.clip((smooth - low) / (high - low), 0.0, 1.0)
@@ -173,4 +190,4 @@ def _read(volume: Array, t: Thresholds, low: tuple[int, int, int], high: list[in
 
 def _edges(values: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Voxels near which the clipped volume changes."""
-    return ndimage.maximum_filter(values, 5) - ndimage.minimum_filter(values, 5) > 0.3
+    return ndimage.maximum_filter(values, 5) - ndimage.minimum_filter(values, 5) > EDGE

@@ -18,8 +18,11 @@ CONVERGED_PX = 1e-4
 TILTS = (4, 5)
 """Places of both tilts among the six numbers of a move: shift z, y, x, turn, tilts."""
 
-UPRIGHT = 11.8
-"""Sum of both tilts' squares, in their variances, that noise alone passes in 0.3 % of scans (chi-squared)."""
+UPRIGHT = 0.003
+"""Share of upright scans that may be told to lean."""
+
+GROUP_PX = 16
+"""Edge of the cubes in which values err together: smoothed noise, and pores whose gas moves an edge."""
 
 Floats = NDArray[np.float64]
 
@@ -33,9 +36,10 @@ class Registration:
     move : RigidMove
         From the first scan to the second.
     shift_std_px : (3,) tuple of float
-        Standard deviation of the shift along z, y and x, from blocks that disagree, in voxels.
+        Standard deviation of the shift along z, y and x, from places that disagree, in voxels; of a height that was
+        held, what `register` knows of it.
     rotation_std_rad : (3,) tuple of float
-        Standard deviation of the rotation along z, y and x, from the noise, in rad; 0 for tilts that were set to 0,
+        Standard deviation of the rotation along z, y and x, from the same, in rad; 0 for tilts that were set to 0,
         as noise explains them.
     residual_px : float
         Root mean square of the shifts that blocks would still like, noise included, in voxels.
@@ -82,13 +86,16 @@ def fitted(
     pieces: Sequence[Piece],
     start: RigidMove,
     *,
-    free: Sequence[int] = (0, 1, 2, 3),
-    correlated_voxels: float,
+    holds_height: bool = False,
     rounds: int = ROUNDS,
     is_robust: bool = False,
     upright: float = UPRIGHT,
 ) -> Registration:
     """Fit shift, turn and tilts by least squares [1]_; tilts that noise explains are set to 0, as they would add it.
+
+    Whether the cell leans is asked with its height free: a lean would make up for a height that is held wrongly.
+    Standard deviations come from how cubes of `GROUP_PX` disagree [3]_: values of one cube may err together, as noise
+    that was smoothed does and an edge beside which the gas changes.
 
     Parameters
     ----------
@@ -96,17 +103,16 @@ def fitted(
         What is compared.
     start : RigidMove
         Within the reach of the gradients: about as far as the values are smooth.
-    free : sequence of int
-        Which of shift z, y, x and turn are fitted; both tilts always are.
-    correlated_voxels : float
-        Voxels over which the noise of a comparison is one.
+    holds_height : bool
+        Whether the shift along z stays that of `start`.
     rounds : int
         Most steps to take.
     is_robust : bool
         Whether values that differ by more than the texture itself are taken for changes of the cell, and count little
         (weights of Cauchy [2]_).
     upright : float
-        Sum of both tilts' squares, in their variances, below which they are set to 0.
+        Share of upright scans that may be told to lean, dimensionless: tilts more likely than that to be noise are
+        set to 0.
 
     Returns
     -------
@@ -117,19 +123,23 @@ def fitted(
     ----------
     .. [1] Lucas & Kanade, Proc. IJCAI (1981) 674-679.
     .. [2] Holland & Welsch, Communications in Statistics A6 (1977) 813-827.
+    .. [3] Liang & Zeger, Biometrika 73 (1986) 13-22.
     """
     scale = _texture(pieces) if is_robust else np.inf
-    move, correlation = _refined(pieces, start, [*free, *TILTS], rounds, scale)
-    std = _stds(pieces, move, [*free, *TILTS], correlated_voxels, scale)
-    if _is_upright(move, std, upright):
-        untilted = replace(move, rotation_rad=(move.turn_rad, 0.0, 0.0))
-        move, correlation = _refined(pieces, untilted, list(free), rounds, scale)
-        std = _stds(pieces, move, list(free), correlated_voxels, scale)
-    wishes, weights = _wishes(pieces, move, scale)
-    total = weights.sum()
-    mean_square = float((weights[:, None] * wishes**2).sum() / total) if total > 0 else np.inf
-    spread = np.sqrt((weights[:, None] * wishes**2).sum(axis=0) / max(total, 1e-300) / max(len(pieces) - 1, 1))
-    return Registration(move, _triple(spread), float(np.sqrt(mean_square)), correlation, len(pieces), _triple(std[3:]))
+    move, correlation = _refined(pieces, start, [0, 1, 2, 3, *TILTS], rounds, scale)
+    covariance, spare = _covariance(pieces, move, [0, 1, 2, 3, *TILTS], scale)
+    leans = not _is_upright(move, covariance, spare, upright)
+    if holds_height or not leans:
+        free = [*([] if holds_height else [0]), 1, 2, 3, *(TILTS if leans else [])]
+        z, y, x = move.shift_px
+        shift = (start.shift_px[0], y, x) if holds_height else (z, y, x)
+        turned = move.rotation_rad if leans else (move.turn_rad, 0.0, 0.0)
+        again = replace(move, shift_px=shift, rotation_rad=turned)
+        move, correlation = _refined(pieces, again, free, rounds, scale)
+        covariance, _ = _covariance(pieces, move, free, scale)
+    std = np.sqrt(np.diag(covariance).clip(0))
+    residual = _residual(pieces, move, scale)
+    return Registration(move, _triple(std[:3]), residual, correlation, len(pieces), _triple(std[3:]))
 
 
 def _triple(values: NDArray[np.float64]) -> Triple:
@@ -200,27 +210,41 @@ def _refined(
     return move, correlation
 
 
-def _stds(pieces: Sequence[Piece], move: RigidMove, free: list[int], correlated_voxels: float, scale: float) -> Floats:
-    """Standard deviations of the six numbers, 0 for those that were not free, from what is left over in register."""
-    normal, squares, n = np.zeros((6, 6)), 0.0, 0.0
+def _covariance(pieces: Sequence[Piece], move: RigidMove, free: list[int], scale: float) -> tuple[Floats, int]:
+    """Covariance of the six numbers, 0 for those that were not free, and how many groups there are beyond these."""
+    normal, scores = np.zeros((6, 6)), [np.zeros((6, 0))]
     for piece in pieces:
         first, second, gradient, points = _compared(piece, move)
         design, weight = _design(move, points, gradient), _weights(first - second, scale)
         normal += (weight * design) @ design.T
-        squares += float((weight * (first - second) ** 2).sum())
-        n += float(weight.sum())
-    found = np.zeros(6)
-    if n:
-        inverse = np.linalg.pinv(normal[np.ix_(free, free)])
-        found[free] = np.sqrt(correlated_voxels * squares / n * np.diag(inverse).clip(0))
-    return found
+        scores.append(_group_sums(piece, points, design * (weight * (first - second))))
+    score = np.concatenate(scores, axis=1)[free]
+    found, spare = np.zeros((6, 6)), score.shape[1] - len(free)
+    inverse = np.linalg.pinv(normal[np.ix_(free, free)])
+    if spare > 0:
+        found[np.ix_(free, free)] = score.shape[1] / spare * inverse @ score @ score.T @ inverse
+    else:
+        found[free, free] = np.inf
+    return found, spare
 
 
-def _is_upright(move: RigidMove, std: Floats, most: float) -> bool:
-    """Whether noise explains both tilts."""
+def _group_sums(piece: Piece, points: Floats, values: Floats) -> Floats:
+    """Sum values (6, n) at points over cubes of about `GROUP_PX` that fill the block: (6, n_groups)."""
+    size = np.array(piece.first.shape)[:, None]
+    parts = np.maximum(np.rint(size / GROUP_PX), 1).astype(int)
+    cube = ((points - np.array(piece.corner)[:, None]) * parts // size).astype(int)
+    _, group = np.unique(np.ravel_multi_index(tuple(cube), tuple(parts[:, 0])), return_inverse=True)
+    return np.stack([np.bincount(group, row) for row in values])
+
+
+def _is_upright(move: RigidMove, covariance: Floats, spare: int, chance: float) -> bool:
+    """Whether noise explains both tilts: T-squared of Hotelling, as F with two degrees of freedom."""
+    if spare <= 0:
+        return True
     matrix = move.matrix
-    tilts = np.array([matrix[2, 0], -matrix[1, 0]]) / np.maximum(std[list(TILTS)], 1e-12)
-    return float(tilts @ tilts) < most
+    tilts = np.array([matrix[2, 0], -matrix[1, 0]])
+    squared = float(tilts @ np.linalg.pinv(covariance[np.ix_(TILTS, TILTS)]) @ tilts)
+    return squared < spare * (chance ** (-2 / spare) - 1)
 
 
 def _stepped(move: RigidMove, step: NDArray[np.float64]) -> RigidMove:
@@ -240,13 +264,14 @@ def _correlation(sums: NDArray[np.float64]) -> float:
     return float((ab - a * b / n) / np.sqrt(spread)) if spread > 0 else 0.0
 
 
-def _wishes(pieces: Sequence[Piece], move: RigidMove, scale: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Shift that each block would still like, and how much edge it has."""
-    wishes, weights = np.zeros((len(pieces), 3)), np.zeros(len(pieces))
-    for index, piece in enumerate(pieces):
+def _residual(pieces: Sequence[Piece], move: RigidMove, scale: float) -> float:
+    """Root mean square of the shifts that each block would still like, weighed with its edges."""
+    squares, total = 0.0, 0.0
+    for piece in pieces:
         first, second, gradient, _ = _compared(piece, move)
         weight = _weights(first - second, scale)
         normal, right = (weight * gradient) @ gradient.T, gradient @ (weight * (first - second))
-        wishes[index] = np.linalg.lstsq(normal + 1e-6 * np.trace(normal) * np.eye(3), right)[0]
-        weights[index] = np.trace(normal)
-    return wishes, weights
+        wish = np.linalg.lstsq(normal + 1e-6 * np.trace(normal) * np.eye(3), right)[0]
+        squares += float(np.trace(normal) * (wish @ wish))
+        total += float(np.trace(normal))
+    return float(np.sqrt(squares / total)) if total > 0 else np.inf

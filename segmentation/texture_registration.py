@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from .rigid import RigidMove
 from .rigid_fit import ROUNDS, UPRIGHT, Piece, Registration, fitted
-from .texture import NARROW_PX, Binned, Texture, banded, binned_texture
+from .texture import Binned, Texture, banded, binned_texture
 
 COARSE_RADIUS_PX = 32
 """Radius of the bore, in binned voxels, to which scans are binned to seek the turn."""
@@ -57,12 +57,9 @@ MOST_OFF_SHARE = 0.02
 """The move may put the bores' axes this far apart, in voxels or in radii of the bore, whichever is more: what stands
 still in both scans, such as rings, is no texture of the cell."""
 
-LIKELY_TILT = 4.0
-"""Both tilts' squares, in their variances, from which leaving them out would cost more than their noise: a cell that
-was taken off the stage is likely to lean (Akaike's criterion for two numbers)."""
-
-CORRELATED_VOXELS = (4 * np.pi * NARROW_PX**2) ** 1.5
-"""Voxels over which the smoothed noise of a comparison is one."""
+LIKELY_TILT = float(np.exp(-2.0))
+"""Share of upright cells that may be told to lean by so little that it costs less than leaving a lean out would: a cell
+that was taken off the stage is likely to lean (Akaike's criterion for two numbers)."""
 
 _Floats = NDArray[np.float64]
 
@@ -118,7 +115,6 @@ def register_texture(first: Texture, second: Texture) -> Registration:
         found = fitted(
             pieces,
             _at(move, binning),
-            correlated_voxels=CORRELATED_VOXELS,
             rounds=rounds,
             is_robust=True,
             upright=upright,
