@@ -25,6 +25,8 @@ $(VENV)/ready-all: $(VENV)/ready-ml
 demo: $(VENV)/ready-ml
 	$(BIN)/xelith demo --out $(DEMO_OUT)
 
+# The processes of the tests share the cores; threads that wait for each other would take half of them.
+test: export OMP_NUM_THREADS := 1
 test: $(VENV)/ready-all lint types
 	$(BIN)/python -m pytest -m "not validate" --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered --cov-fail-under=85
 
