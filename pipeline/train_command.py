@@ -35,6 +35,8 @@ def train(
     """
     from .progress import Progress
 
+    if out.resolve() in (images.resolve(), labels.resolve()):
+        raise ValueError(f"--out is {out}, which is read; give another name")
     with Progress(quiet=quiet or as_json) as progress:
         if method == "forest":
             found = grow_forest(images, labels, out, seed=seed, advance=progress.advance)
@@ -153,7 +155,7 @@ def tune_network(images: Path, labels: Path, out: Path, *, options: dict[str, An
         save=save,
         advance=lambda done, total: advance("network", done, total),
     )
-    if not out.is_file():
+    if not found["best"] > found["before"]:  # what stands there may be of another training
         write_weights(out, weights, note="no step was better than the weights it began with")
     if writer is not None:
         writer.close()

@@ -113,8 +113,12 @@ def calibrate(references: Sequence[Reference]) -> Calibration:
     Raises
     ------
     ValueError
-        If references of different µ read the same grey value.
+        If references of different µ read the same grey value, or a number is not finite.
     """
+    if strange := [r.name for r in references if not np.isfinite([r.mu_per_cm, r.grey]).all()]:
+        raise ValueError(
+            f"references {', '.join(strange)} hold values that are not finite; measure them where they are"
+        )
     known = tuple(references)
     mu = np.array([r.mu_per_cm for r in known], dtype=np.float64)
     grey = np.array([r.grey for r in known], dtype=np.float64)

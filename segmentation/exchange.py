@@ -4,11 +4,12 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..materials import Phase
 from .contrast import ExpectedMu
 from .filters import erode, gaussian_within
-from .levels import EROSION, MIN_VOXELS, Levels, Sample
+from .levels import EROSION, MIN_VOXELS, SIGMAS_PX, Sample, robust_std
 
 FAR = 0.75
 """Share of the gases' contrast that a voxel must differ by to count as filled with gas."""
@@ -16,6 +17,10 @@ FAR = 0.75
 LEAST_SHARE = 0.003
 TIMES_MORE = 4
 """Voxels brighter in argon: at least this share of all, and so many times those brighter in xenon."""
+
+WIDEST_PX = SIGMAS_PX[-1]
+APART = 8
+"""Voxels after which noise under that Gaussian is another."""
 
 BEYOND_NOISE = 5.0
 """Standard deviations by which a voxel differs between the gases when it holds gas."""
@@ -60,7 +65,7 @@ def check_gases(sample: Sample, expected: Mapping[str, Mapping[Phase, ExpectedMu
     )
 
 
-def gas_doubt(sample: Sample, expected: Mapping[str, Mapping[Phase, ExpectedMu]], found: Levels) -> str | None:
+def gas_doubt(sample: Sample, expected: Mapping[str, Mapping[Phase, ExpectedMu]]) -> str | None:
     """Say whether voids differ between the gases by much less than pressures that are right would make them.
 
     Parameters
@@ -69,8 +74,6 @@ def gas_doubt(sample: Sample, expected: Mapping[str, Mapping[Phase, ExpectedMu]]
         Part of the light rows, in "argon" and in "xenon"; of one scan alone nothing can be said.
     expected : mapping of str to mapping of Phase to ExpectedMu
         For each scan what each phase should read, void (the gas) included.
-    found : Levels
-        Noise of the light rows, and the Gaussian that it asks for.
 
     Returns
     -------
@@ -81,11 +84,11 @@ def gas_doubt(sample: Sample, expected: Mapping[str, Mapping[Phase, ExpectedMu]]
         return None
     contrast = expected["xenon"][Phase.VOID].mu_per_cm - expected["argon"][Phase.VOID].mu_per_cm
     difference = sample.volumes["xenon"] - sample.volumes["argon"]
-    noise = math.hypot(*found.smooth_noise_per_cm.values())
-    filled = gaussian_within(difference, sample.mask, found.smoothing_px) > BEYOND_NOISE * noise
+    soft = gaussian_within(difference, sample.mask, WIDEST_PX)
+    filled = soft > BEYOND_NOISE * _noise(soft, sample.mask)
     if Phase.CARBON in expected["argon"]:
         limit = NO_CARBON * expected["argon"][Phase.CARBON].mu_per_cm
-        filled &= gaussian_within(sample.volumes["argon"], sample.mask, found.smoothing_px) < limit
+        filled &= gaussian_within(sample.volumes["argon"], sample.mask, WIDEST_PX) < limit
     cores = erode(filled | ~sample.mask, EROSION) & sample.mask
     if np.count_nonzero(cores) < MIN_VOXELS or (level := float(difference[cores].mean())) * FACTOR > contrast:
         return None
@@ -93,3 +96,9 @@ def gas_doubt(sample: Sample, expected: Mapping[str, Mapping[Phase, ExpectedMu]]
         f"voids differ by {level:.2g} cm^-1 between the gases where {contrast:.2g} are expected: check pressure_atm, "
         "which is absolute (gauge + 1), and the gases; or lithium there has pores finer than a voxel"
     )
+
+
+def _noise(soft: NDArray[np.floating], mask: NDArray[np.bool_]) -> float:
+    """Noise of a smoothed volume, from voxels far enough apart to have their own, most of them in one phase."""
+    both = mask[..., APART:] & mask[..., :-APART]
+    return robust_std((soft[..., APART:] - soft[..., :-APART])[both]) / math.sqrt(2.0)

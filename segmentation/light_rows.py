@@ -213,6 +213,6 @@ def _fault(found: Levels, start: Mapping[str, Mapping[Phase, float]]) -> str | N
             if abs(mu - start[scan][phase]) > brightest:
                 return (
                     f"{phase.name.lower()} reads {mu:.3g} cm^-1 in {scan} where {start[scan][phase]:.3g} are expected: "
-                    "check the cell's layers and materials, and that its rows are all in view"
+                    "check the cell's layers and materials, that its rows are all in view, and the unit (µ in cm^-1)"
                 )
     return None

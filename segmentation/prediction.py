@@ -307,11 +307,13 @@ def check_grids(volumes: Mapping[str, Array], voxels_um: Mapping[str, float] | N
     Raises
     ------
     ValueError
-        If shapes or voxels differ, or a volume has not three axes.
+        If shapes or voxels differ, or a volume has not three axes, or no voxel.
     """
     shapes = {name: tuple(volume.shape) for name, volume in volumes.items()}
     if any(len(shape) != 3 for shape in shapes.values()) or len(set(shapes.values())) != 1:
         raise ValueError(f"volumes have the shapes {shapes}; give volumes (z, y, x) registered to one grid")
+    if any(0 in shape for shape in shapes.values()):
+        raise ValueError(f"volumes have the shapes {shapes}; give at least one voxel along each axis")
     edges = list((voxels_um or {}).values())
     if edges and max(edges) > 1.001 * min(edges):
         raise ValueError(f"voxels are {dict(voxels_um or {})} µm; register the volumes to one grid first")

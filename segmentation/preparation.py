@@ -30,6 +30,9 @@ from .unmixing import shares
 
 logger = logging.getLogger(__name__)
 
+LIGHTEST_DENSE = 6.0
+"""A starved collector reads so many times too little at most; µ in mm^-1 is ten times too small."""
+
 
 def prepare(
     volumes: Mapping[str, Array],
@@ -67,6 +70,8 @@ def prepare(
         If no scan or an unknown one is given, grids differ, or µ is in wrong units.
     """
     scans = _checked(volumes, expected, layout)
+    if not 0 < voxel_um < np.inf:
+        raise ValueError(f"the voxel is {voxel_um:g} µm; give more than 0 µm")
     n_z, n_y, n_x = volumes[scans[0]].shape
     given_px = None if layout.inner_diameter_um is None else layout.inner_diameter_um / voxel_um
     guess = Bore((n_y - 1) / 2, (n_x - 1) / 2, min(given_px or 0.8 * n_x, min(n_y, n_x)) / 2)
@@ -75,6 +80,8 @@ def prepare(
     collector = _collector(layout, profiles, images, voxel_um)
     electrolyte = _electrolyte(layout, profiles, collector, expected, 2e-4 * guess.radius_px * voxel_um)
     electrolyte = _at_collector(volumes[scans[0]], profiles[0], guess, collector, electrolyte, expected[scans[0]])
+    if electrolyte is None and layout.has_electrolyte:
+        _check_dense(volumes[scans[0]], profiles[0], guess, collector, expected[scans[0]])
     bore = _bore(volumes[scans[0]], electrolyte, guess, given_px, expected[scans[0]], voxel_um)
     choices = row_choices(n_z, collector, electrolyte)
     rows = choices[0] if choices else lightest_rows(profiles[0], collector)
@@ -97,7 +104,7 @@ def prepare(
     if rows.size:
         sample = sample_rows({s: volumes[s] for s in scans}, rows, bore, halfway)
         check_gases(sample, expected, sigma_px=found.smoothing_px)
-        doubt = gas_doubt(sample, expected, found)
+        doubt = gas_doubt(sample, expected)
     levels = {s: {**start[s], **_dense_level(seen[s]), **found.levels[s]} for s in scans}
     draft = replace(
         draft,
@@ -128,6 +135,8 @@ def _checked(volumes: Mapping[str, Array], expected: Mapping[str, Expected], lay
     shapes = {tuple(volumes[s].shape) for s in scans}
     if len(shapes) > 1:
         raise ValueError(f"volumes have the shapes {sorted(shapes)}; register them to one grid first")
+    if len(shape := next(iter(shapes))) != 3 or 0 in shape:
+        raise ValueError(f"volumes have the shape {shape}; give (z, y, x) with at least 8 rows")
     for scan in scans:
         lacking = {Phase.VOID, *layout.order} - {Phase.COLLECTOR} - set(expected.get(scan, {}))
         if lacking:
@@ -194,6 +203,22 @@ def _electrolyte(
         surface = dense_surface(profile, end=end, start=start, limit=limit)
         found += [] if surface is None else [surface]
     return _mean_surface(found) if found else None
+
+
+def _check_dense(
+    volume: Array, profile: NDArray[np.float64], guess: Bore, collector: Surface | None, expected: Expected
+) -> None:
+    """Where no electrolyte was found: refuse a volume whose densest row is far too light for any dense layer."""
+    dense = Phase.ELECTROLYTE if collector is None or Phase.COLLECTOR not in expected else Phase.COLLECTOR
+    within = guess.distance(*volume.shape[1:]) < 0.8 * guess.radius_px
+    row = int(np.argmin(profile))
+    found = float(np.asarray(to_host(volume[row : row + 1]), dtype=np.float64)[0][within].mean())
+    if not found * LIGHTEST_DENSE > expected[dense].low_per_cm:
+        raise ValueError(
+            f"the densest row reads {found:.3g} cm^-1, where {dense.name.lower()} should read "
+            f"{expected[dense].low_per_cm:.3g}: check the unit of the volume (µ in cm^-1) and the materials, and that "
+            "electrolyte is in view"
+        )
 
 
 def _at_collector(

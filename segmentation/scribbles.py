@@ -182,7 +182,10 @@ def fine_tune(
     """
     effort, names = effort or Effort(), list(start.scans)
     if set(names) != set(volumes):
-        raise ValueError(f"the weights are for {' and '.join(names)}, the volumes are {' and '.join(volumes)}")
+        raise ValueError(
+            f"the weights are for {' and '.join(names)}, the volumes are {' and '.join(volumes)}; begin with weights "
+            "that were trained on these scans"
+        )
     stack, levels = [volumes[name] for name in names], [references[name] for name in names]
     check_scribbles(scribbles, tuple(stack[0].shape))
     learnt, held = split_scribbles(scribbles, seed=effort.seed)

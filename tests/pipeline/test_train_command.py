@@ -83,6 +83,8 @@ def test_inputs_that_do_not_fit_are_refused(files):
                "network")  # fmt: skip
     with pytest.raises(ValueError, match="give forest or network"):
         invoke("train", files / "grey.tif", "--labels", files / "scribbles.tif", "--out", files / "x", "--method", "a")
+    with pytest.raises(ValueError, match=r"--out is .*scribbles.tif, which is read; give another name"):
+        invoke("train", files / "grey.tif", "--labels", files / "scribbles.tif", "--out", files / "scribbles.tif")
     with pytest.raises(FileNotFoundError, match="nothing at"):
         open_images(files / "nowhere")
     with pytest.raises(FileNotFoundError, match="no labels at"):

@@ -41,6 +41,8 @@ def test_the_better_known_reference_weighs_more():
 def test_equal_grey_values_of_different_materials_are_refused():
     with pytest.raises(ValueError, match="all read 7"):
         calibrate([Reference("air", 0.0, 7.0), Reference("peek", 0.89, 7.0)])
+    with pytest.raises(ValueError, match="references peek hold values that are not finite"):
+        calibrate([Reference("air", 0.0, 7.0), Reference("peek", 0.89, float("nan"))])
 
 
 def test_a_region_gives_the_median_and_its_uncertainty():

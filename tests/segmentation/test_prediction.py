@@ -112,6 +112,8 @@ def test_grids_and_voxels_that_differ_are_refused():
     with pytest.raises(ValueError, match="register the volumes to one grid first"):
         check_grids({"argon": a, "xenon": a}, {"argon": 1.0, "xenon": 1.08})
     check_grids({"argon": a, "xenon": a}, {"argon": 1.0, "xenon": 1.0})
+    with pytest.raises(ValueError, match="give at least one voxel along each axis"):
+        check_grids({"xenon": a[:0]})
 
 
 @pytest.mark.parametrize("factor", [1e-4, 0.1, 10.0, 1000.0])

@@ -103,10 +103,24 @@ def test_values_that_are_not_per_cm_are_refused(small_cell):
         )
 
 
+@pytest.mark.parametrize("factor", [0.1, 2e-4, 0.0])
+def test_values_per_millimetre_or_per_voxel_are_refused(small_cell, factor):
+    """No layer is then dense, and what is in view looks like a volume without electrolyte."""
+    cell = small_cell(seed=2)
+    thin = {scan: (factor * volume).astype(np.float32) for scan, volume in cell.volumes.items()}
+    with pytest.raises(ValueError, match=r"check .* unit .*cm\^-1"):
+        prepare(thin, CellLayout(inner_diameter_um=92.0), voxel_um=2.0, expected=cell.expected)
+
+
 def test_wrong_scans_grids_and_materials_are_refused(small_cell):
     cell = small_cell(seed=8)
     layout = CellLayout(inner_diameter_um=BORE_UM)
     volume = cell.volumes["xenon"]
+    with pytest.raises(ValueError, match=r"the voxel is 0 µm; give more than 0 µm"):
+        prepare(cell.volumes, CellLayout(), voxel_um=0.0, expected=cell.expected)
+    flat = {scan: volume[0] for scan, volume in cell.volumes.items()}
+    with pytest.raises(ValueError, match=r"have the shape .*; give \(z, y, x\) with at least 8 rows"):
+        prepare(flat, CellLayout(), voxel_um=2.0, expected=cell.expected)
     with pytest.raises(ValueError, match="argon, xenon or both"):
         prepare({"krypton": volume}, layout, voxel_um=2.0, expected=cell.expected)
     with pytest.raises(ValueError, match="register them to one grid"):
