@@ -25,6 +25,7 @@ PENETRATION = (
     "filament_tortuosity",
     "is_shorted",
     "least_depth_um",
+    "least_body_um3",
 )
 TEXTURE = ("sa_um", "ssk", "sku", "correlation_length_um")
 
@@ -59,7 +60,9 @@ def deposit_section(measured: Measured) -> dict[str, Any]:
     )
 
 
-def penetration_section(survey: Survey | None, *, is_known: bool) -> dict[str, Any]:
+def penetration_section(
+    survey: Survey | None, *, is_known: bool, least_body_um3: float | None = None
+) -> dict[str, Any]:
     """Return the lithium beyond the interface in numbers.
 
     Parameters
@@ -68,6 +71,8 @@ def penetration_section(survey: Survey | None, *, is_known: bool) -> dict[str, A
         What the labels tell.
     is_known : bool
         Whether dark bodies in the electrolyte are told from voids.
+    least_body_um3 : float, optional
+        Volume below which the scan's noise lets no lithium in the electrolyte be told from a pore, in µm^3.
 
     Returns
     -------
@@ -91,6 +96,7 @@ def penetration_section(survey: Survey | None, *, is_known: bool) -> dict[str, A
         "filament_tortuosity": _weighted(survey.filaments, "tortuosity"),
         "is_shorted": found.is_shorted if seen else None,
         "least_depth_um": found.tolerance_um,
+        "least_body_um3": least_body_um3,
     }
 
 

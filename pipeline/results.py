@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..segmentation.bodies import least_body_um3
 from .balance_terms import bodies_are_known
 from .config import Config
 from .job import Reconstructed
@@ -66,7 +67,9 @@ def build_results(
         },
         "registration": _registration(labelled),
         "deposit": deposit_section(measured),
-        "penetration": penetration_section(measured.survey, is_known=_tells_bodies(labelled)),
+        "penetration": penetration_section(
+            measured.survey, is_known=_tells_bodies(labelled), least_body_um3=_least_body_um3(labelled)
+        ),
         "electrolyte": electrolyte_section(measured.survey),
         "coulometry": _coulometry(measured),
         "balance": balance_section(measured),
@@ -78,6 +81,10 @@ def build_results(
 
 def _tells_bodies(labelled: Labelled | Unlabelled) -> bool:
     return isinstance(labelled, Labelled) and bodies_are_known(labelled.thresholds)
+
+
+def _least_body_um3(labelled: Labelled | Unlabelled) -> float | None:
+    return least_body_um3(labelled.thresholds) if isinstance(labelled, Labelled) else None
 
 
 def _registration(labelled: Labelled | Unlabelled) -> dict[str, Any]:

@@ -234,4 +234,5 @@ _DEPOSIT = {
     "penetration.narrowest_ligament_um": ("narrowest ligament", "µm"),
     "penetration.volume_um3": ("volume inside the electrolyte", "µm³"),
     "penetration.isolated_volume_um3": ("isolated volume", "µm³"),
+    "penetration.least_body_um3": ("smallest body there told from a pore", "µm³"),
 }

@@ -35,12 +35,16 @@ class ExpectedMu:
         open beam over no path. One energy has no range.
     name : str
         Material, for tables and the marks of a histogram.
+    behind_electrolyte : float
+        What a little of it reads behind a mean chord of the cell's electrolyte, over `mu_per_cm`, dimensionless; 1 at
+        one energy and where there is no electrolyte.
     """
 
     mu_per_cm: float
     low_per_cm: float
     high_per_cm: float
     name: str
+    behind_electrolyte: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -106,19 +110,27 @@ def expected_mu(
         raise ValueError(f"paths are {path_um} µm and {casing_um} µm (casing); give 0 µm or more")
     casing = materials.get(Phase.CASING)
     behind = spectrum.filtered(casing, casing_um / UM_PER_CM) if casing is not None else spectrum
+    shaded = _behind(materials.get(Phase.ELECTROLYTE), behind, MEAN_CHORD * path_um / UM_PER_CM)
     absorbers: dict[Phase, tuple[str, Absorber]] = {Phase.VOID: (f"{gas.name} {gas.pressure_atm:g} atm", gas)}
     absorbers |= {phase: (solid.name, solid) for phase, solid in materials.items()}
     return {
-        phase: _expected(name, absorber, spectrum, behind, path_um / UM_PER_CM)
+        phase: _expected(name, absorber, (spectrum, behind, shaded), path_um / UM_PER_CM)
         for phase, (name, absorber) in sorted(absorbers.items())
     }
 
 
-def _expected(name: str, absorber: Absorber, open_beam: Spectrum, behind: Spectrum, path_cm: float) -> ExpectedMu:
-    typical, longest = effective_mu_per_cm(absorber, behind, [MEAN_CHORD * path_cm, path_cm])
-    shortest = effective_mu_per_cm(absorber, open_beam, 0.0)
-    values = (float(typical), float(longest), float(shortest))
-    return ExpectedMu(values[0], min(values), max(values), name)
+def _behind(electrolyte: Material | None, light: Spectrum, path_cm: float) -> Spectrum:
+    return light if electrolyte is None else light.filtered(electrolyte, path_cm)
+
+
+def _expected(name: str, absorber: Absorber, beams: tuple[Spectrum, Spectrum, Spectrum], path_cm: float) -> ExpectedMu:
+    """Read a phase in the open beam, behind the casing, and behind the casing and the electrolyte."""
+    open_beam, behind, shaded = beams
+    typical, longest = (float(mu) for mu in effective_mu_per_cm(absorber, behind, [MEAN_CHORD * path_cm, path_cm]))
+    shortest = float(effective_mu_per_cm(absorber, open_beam, 0.0))
+    values = (typical, longest, shortest)
+    deep = float(effective_mu_per_cm(absorber, shaded, 0.0))
+    return ExpectedMu(typical, min(values), max(values), name, deep / typical)
 
 
 def verdict_of(d_prime: float) -> Verdict:

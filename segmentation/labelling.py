@@ -7,7 +7,8 @@ import numpy as np
 
 from ..arrays import Array, array_namespace
 from ..materials import Phase
-from .filters import gaussian_within, mask_share, ndimage_of, specks
+from .bodies import lack_of_xenon
+from .filters import gaussian_within, mask_share, specks
 from .place import Place
 from .unmixing import shares
 
@@ -16,15 +17,6 @@ if TYPE_CHECKING:
 
 BODY_PX = 3.0
 """Width of the Gaussian over which a dark body in the electrolyte is asked for its xenon, in voxels."""
-
-DOUBT = 2.0
-"""Standard deviations by which a body must lack xenon before it is called lithium."""
-
-DOUBT_OF_BODIES = 3.0
-"""The same for a body as a whole, which a network has called lithium: it was picked among very many pores."""
-
-BODY_ROWS = 20
-"""Bodies that reach over more rows are not judged as a whole; a slab's halo is wider than that."""
 
 SPECK_VOXELS = 10
 """Parts of fewer voxels are noise."""
@@ -67,15 +59,11 @@ def label_slab(t: "Thresholds", slabs: list[Array], place: Place) -> Array:
     return _beside_collector(labels, place)
 
 
-def with_network(t: "Thresholds", slabs: list[Array], labels: Array, named: Array, place: Place) -> Array:
+def with_network(labels: Array, named: Array, place: Place) -> Array:
     """Take a network's word for what a voxel of the cell's inside is.
 
     Parameters
     ----------
-    t : Thresholds
-        Levels and noise.
-    slabs : list of (n_z, n_y, n_x) array
-        µ in cm^-1 of each scan, in the order of `t.scans`.
     labels : (n_z, n_y, n_x) array of uint8
         Values of `Phase` by thresholds.
     named : (n_z, n_y, n_x) array of uint8
@@ -86,51 +74,13 @@ def with_network(t: "Thresholds", slabs: list[Array], labels: Array, named: Arra
     Returns
     -------
     (n_z, n_y, n_x) array of uint8
-        Specks of lithium below `SPECK_VOXELS` left out, and bodies within the electrolyte void that do not lack xenon
-        beyond doubt where there are two scans; rows that the collector shades repeat the nearest clean one.
+        Specks of lithium below `SPECK_VOXELS` left out; rows that the collector shades repeat the nearest clean one.
     """
     xp = place.xp
     inside = (named >= Phase.VOID) & (named <= Phase.ELECTROLYTE)
     noise = specks(inside & (named == Phase.LITHIUM), smallest=SPECK_VOXELS)
     found = xp.where(inside & ~noise, named, labels).astype(xp.uint8)
-    if len(slabs) == 2 and t.dense_noise_per_cm and bool(place.beside_electrolyte.any()):
-        found[_in_doubt(t, slabs, (found == Phase.LITHIUM) & place.bore, place)] = Phase.VOID
     return _beside_collector(found, place)
-
-
-def _in_doubt(t: "Thresholds", slabs: list[Array], lithium: Array, place: Place) -> Array:
-    """Mark bodies of lithium apart from all other, most of them in the electrolyte, that may hold xenon for all we see.
-
-    Over a whole body the noise of its mean is least. A pore of some hundred voxels in an electrolyte that lets little
-    light through is often darker than half its gas in both scans.
-    """
-    xp, ndimage = place.xp, ndimage_of(lithium)
-    parts, count = ndimage.label(lithium, xp.ones((3, 3, 3), dtype=bool))
-    if int(count) == 0:
-        return lithium
-    where, size = parts[lithium], int(count) + 1
-    voxels = xp.maximum(xp.bincount(where, minlength=size), 1)
-    rows = xp.broadcast_to(place.rows, lithium.shape)[lithium].astype(xp.float32)
-    top, bottom = (xp.full(size, end, dtype=xp.float32) for end in (-np.inf, np.inf))
-    xp.maximum.at(top, where, rows)
-    xp.minimum.at(bottom, where, rows)
-    lack = xp.bincount(where, _lack_of_xenon(t, [slab[lithium] for slab in slabs]), minlength=size) / voxels
-    electrolyte = xp.broadcast_to(place.beside_electrolyte, lithium.shape)[lithium]
-    within = xp.bincount(where, electrolyte, minlength=size) > 0.5 * voxels
-    small = top - bottom < BODY_ROWS
-    doubtful = lack < DOUBT_OF_BODIES * math.hypot(*t.dense_noise_per_cm.values()) / xp.sqrt(voxels)
-    judged = small & within & doubtful
-    judged[0] = False
-    return judged[parts]
-
-
-def _lack_of_xenon(t: "Thresholds", slabs: list[Array]) -> Array:
-    """Half of the gas that the open part of each voxel would hold, less what the pair shows, in cm^-1."""
-    argon, xenon = (t.levels[scan] for scan in ("argon", "xenon"))
-    contrast = xenon[Phase.VOID] - argon[Phase.VOID]
-    # A small body is blurred: how dark it is tells how much of each voxel is open.
-    opened = (argon[Phase.ELECTROLYTE] - slabs[0]) / (argon[Phase.ELECTROLYTE] - argon[Phase.LITHIUM])
-    return np.float32(0.5 * contrast) * opened - (slabs[1] - slabs[0])
 
 
 def light_only(t: "Thresholds", scan: str, slab: Array) -> Array:
@@ -227,18 +177,14 @@ def _above_halfway(t: "Thresholds", slabs: list[Array], mask: Array, place: Plac
 
 
 def _in_electrolyte(t: "Thresholds", slabs: list[Array], labels: Array, mask: Array, deep: Array) -> Array:
-    """Dark bodies deep in the electrolyte: void, or lithium where xenon stays out of them beyond doubt."""
+    """Dark bodies deep in the electrolyte: void, or lithium where xenon rather stays out of them."""
     xp = array_namespace(labels)
     dark = deep & mask & (labels != Phase.ELECTROLYTE)
     dark &= ~specks(dark, smallest=SPECK_VOXELS)
     labels = xp.where(deep & mask, xp.uint8(Phase.ELECTROLYTE), labels)
     if len(slabs) == 1 or not bool(dark.any()):
         return xp.where(dark, xp.uint8(t.layout.dark_in_electrolyte), labels)
-    seen = mask_share(dark, BODY_PX)
-    lack = gaussian_within(_lack_of_xenon(t, slabs), dark, BODY_PX, share=seen)
-    white = 1.0 / (8.0 * math.pi**1.5 * BODY_PX**3)
-    noise = math.hypot(*t.dense_noise_per_cm.values()) * xp.sqrt(white / xp.maximum(seen, 1e-3))
-    lithium = lack > np.float32(DOUBT) * noise
+    lithium = gaussian_within(lack_of_xenon(t, slabs), dark, BODY_PX) > 0
     return xp.where(dark, xp.where(lithium, xp.uint8(Phase.LITHIUM), xp.uint8(Phase.VOID)), labels)
 
 

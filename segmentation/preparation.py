@@ -112,6 +112,7 @@ def prepare(
         noise_per_cm=found.noise_per_cm,
         dense_noise_per_cm=dense_noise,
         smoothing_px=found.smoothing_px,
+        gas_behind_electrolyte=expected[scans[-1]][Phase.VOID].behind_electrolyte,
         separability=_separability(levels, found, draft.light_phases),
         calibration={s: calibrate(list(seen[s].values())) for s in scans},
     )

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..arrays import Array, array_namespace
 from ..materials import Phase
+from .bodies import judged
 from .bore import Bore
 from .calibration import Calibration
 from .contrast import Contrast
@@ -62,6 +63,9 @@ class Thresholds:
     counter_row : int or None
         First row, going away from the anode, in which a dense counter electrode fills the bore; None where none is
         in view.
+    gas_behind_electrolyte : float
+        What xenon reads in rows that the electrolyte fills over what it reads in light rows, dimensionless; 1 at one
+        energy, less where the beam hardens.
     """
 
     layout: CellLayout
@@ -79,6 +83,7 @@ class Thresholds:
     calibration: Mapping[str, Calibration] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     counter_row: int | None = None
+    gas_behind_electrolyte: float = 1.0
 
     def is_counter(self, rows: Array) -> Array:
         """Tell which rows the dense counter electrode fills.
@@ -207,7 +212,8 @@ def _assembled(t: Thresholds, slabs: list[Array], z0: int, named: Array | None, 
         place = replace(place, deep_electrolyte=place.beside_electrolyte)
     phases = label_slab(here, cut, place)
     if named is not None:
-        phases = with_network(here, cut, phases, named[(slice(None), *window)], place)
+        phases = with_network(phases, named[(slice(None), *window)], place)
+    phases = judged(here, cut, phases, place)
     shares_of_lithium = _lithium(here, cut, phases, place)
     dense_end = (place.in_collector >= 0) | t.is_counter(place.rows)
     phases = xp.where(dense_end, xp.uint8(Phase.COLLECTOR), phases).astype(xp.uint8)

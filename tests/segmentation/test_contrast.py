@@ -34,6 +34,19 @@ def test_hardening_spreads_the_dense_phase_and_the_casing_lowers_the_light_ones(
     assert cased[Phase.CARBON].high_per_cm == pytest.approx(bare[Phase.CARBON].high_per_cm)
 
 
+def test_a_beam_that_the_electrolyte_has_hardened_sees_less_of_the_gas():
+    beam = Spectrum(np.array([15.0, 30.0]), np.array([1.0, 1.0]))
+    gas, dense = Gas("xenon", 6.0), SOLIDS[Phase.ELECTROLYTE]
+    found = expected_mu(SOLIDS, gas, beam, path_um=400.0)
+    # one bin's weight behind a mean chord of π/4 of 400 µm, by hand
+    left = np.exp(-dense.mu_per_cm(beam.energy_kev) * math.pi / 4 * 0.04)
+    behind = float(gas.mu_per_cm(beam.energy_kev) @ left / left.sum())
+    assert found[Phase.VOID].behind_electrolyte * found[Phase.VOID].mu_per_cm == pytest.approx(behind)
+    assert found[Phase.VOID].behind_electrolyte < 0.5
+    bare = expected_mu({Phase.CARBON: SOLIDS[Phase.CARBON]}, gas, monochromatic(17.48), path_um=400.0)
+    assert bare[Phase.VOID].behind_electrolyte == pytest.approx(1.0)
+
+
 def test_negative_paths_are_refused():
     with pytest.raises(ValueError, match="give 0 µm or more"):
         expected_mu(SOLIDS, Gas("argon"), monochromatic(17.48), path_um=-1.0)
