@@ -20,6 +20,9 @@ DOUBT = 3.0
 CORE_VOXELS = 2
 """Voxels further than this inside a body owe next to nothing to the blur of the electrolyte around it."""
 
+BESIDE_VOXELS = 3
+"""Void this near to a body at carbon is judged with it."""
+
 BODY_VOXELS = 20
 """A slab may not see the whole of a body that reaches further; its halo is wider than that."""
 
@@ -31,7 +34,8 @@ def judged(t: "Thresholds", slabs: list[Array], labels: Array, place: Place) -> 
     `lack_of_xenon` over all of it: beyond doubt against a pore, and against carbon, with the gas that the carbon layer
     holds, at all where the body touches carbon and may be a hollow filled with it. Xenon alone is asked for µ in the
     body's core, which must lie below half-way from lithium to the gas beyond doubt. A body that reaches further than
-    `BODY_VOXELS` is taken back only if two gases show beyond doubt that it holds xenon.
+    `BODY_VOXELS`, along the rows alone where it touches carbon, is taken back only if two gases show beyond doubt that
+    it holds xenon.
 
     Parameters
     ----------
@@ -61,8 +65,14 @@ def judged(t: "Thresholds", slabs: list[Array], labels: Array, place: Place) -> 
     touches = xp.zeros(chosen.size, dtype=bool)
     if t.layout.has_carbon:
         touches[xp.unique(parts[dilate(near == Phase.CARBON, 1)])] = True
-    asked = _fails_in_both if len(slabs) == 2 else _fails_in_xenon
-    fails = chosen & asked(t, volumes, parts, place.mask[rows], touches, reach)
+    mask, is_long = place.mask[rows], reach.max(axis=0) > BODY_VOXELS
+    if len(slabs) == 2:
+        is_long &= ~touches | (reach[0] > BODY_VOXELS)  # hollows of a rough electrolyte are wide
+        whole = _with_void_beside(parts, touches, (near == Phase.VOID) & place.deep_electrolyte[rows])
+        fails = _fails_in_both(t, volumes, xp.where(mask, whole, 0), touches, is_long)
+    else:
+        fails = ~is_long & (_core_certainty(t, volumes[0], parts, mask, chosen.size) < DOUBT)
+    fails &= chosen
     rest = xp.where(touches, xp.uint8(Phase.CARBON), xp.uint8(Phase.VOID))
     labels[rows] = xp.where(fails[parts], rest[parts], near)
     return labels
@@ -132,27 +142,28 @@ def _bodies(lithium: Array, place: Place) -> tuple[Array, Array, Array]:
     return parts, chosen, xp.asarray(reach.T)
 
 
-def _fails_in_both(
-    t: "Thresholds", volumes: list[Array], parts: Array, mask: Array, touches: Array, reach: Array
-) -> Array:
-    xp, seen, noise = array_namespace(parts), (parts > 0) & mask, _noise_of_pair(t)
+def _with_void_beside(parts: Array, touches: Array, void: Array) -> Array:
+    """Add to bodies at carbon the void beside them, which noise may have left out of a hollow that holds some gas."""
+    xp = array_namespace(parts)
+    nearest = ndimage_of(parts).maximum_filter(xp.where(touches[parts], parts, 0), 2 * BESIDE_VOXELS + 1)
+    return xp.where((parts == 0) & void, nearest, parts)
+
+
+def _fails_in_both(t: "Thresholds", volumes: list[Array], parts: Array, touches: Array, is_long: Array) -> Array:
+    xp, seen, noise = array_namespace(parts), parts > 0, _noise_of_pair(t)
     where, body = parts[seen], [volume[seen] for volume in volumes]
     pore = _certainty(lack_of_xenon(t, body), where, touches.size, noise)
-    fails = xp.where(reach[0] > BODY_VOXELS, pore < -DOUBT, pore < DOUBT)
+    fails = xp.where(is_long, pore < -DOUBT, pore < DOUBT)
     if t.layout.has_carbon:
         carbon = _certainty(lack_of_xenon(t, body, _gas_in_carbon(t)), where, touches.size, noise)
-        fails |= touches & (carbon < 0) & (reach[0] <= BODY_VOXELS)
+        fails |= touches & ~is_long & (carbon < 0)
     return fails
 
 
-def _fails_in_xenon(
-    t: "Thresholds", volumes: list[Array], parts: Array, mask: Array, touches: Array, reach: Array
-) -> Array:
+def _core_certainty(t: "Thresholds", xenon: Array, parts: Array, mask: Array, size: int) -> Array:
     seen = (parts > 0) & mask
     core = erode(seen | ~mask, CORE_VOXELS) & seen
-    lack = np.float32(_halfway(t)) - volumes[0][core]
-    is_short = reach.max(axis=0) <= BODY_VOXELS
-    return is_short & (_certainty(lack, parts[core], touches.size, t.dense_noise_per_cm["xenon"]) < DOUBT)
+    return _certainty(np.float32(_halfway(t)) - xenon[core], parts[core], size, t.dense_noise_per_cm["xenon"])
 
 
 def _rows_of(mask: Array) -> slice:
