@@ -49,7 +49,8 @@ def register(first: Array, second: Array, first_in: Thresholds, second_in: Thres
     polar coordinates [1]_ the turn about the axis, and least squares on the clipped, smoothed volumes [2]_ all
     six numbers. What the gas fills lies below the clip. The collector gives the height, where both scans show
     it well: gas in the pores beside the electrolyte moves its blurred edge by some hundredths of a voxel. Where lithium
-    lies on the collector the rays tell its surface worse than that, and the electrolyte gives the height.
+    lies on the collector the rays tell its surface worse than that, and of a cell that leans wrongly: there the
+    electrolyte gives the height.
 
     Parameters
     ----------
@@ -88,7 +89,7 @@ def register(first: Array, second: Array, first_in: Thresholds, second_in: Thres
             "the same cell"
         )
     z_std, y_std, x_std = found.shift_std_px
-    z_std = height_std if height_std < HEIGHT_STD_PX else math.hypot(z_std, GAS_STD_PX)
+    z_std = math.hypot(z_std, GAS_STD_PX) if z_std else height_std
     return replace(found, shift_std_px=(z_std, y_std, x_std))
 
 

@@ -36,8 +36,8 @@ class Registration:
     move : RigidMove
         From the first scan to the second.
     shift_std_px : (3,) tuple of float
-        Standard deviation of the shift along z, y and x, from places that disagree, in voxels; of a height that was
-        held, what `register` knows of it.
+        Standard deviation of the shift along z, y and x, from places that disagree, in voxels; 0 for a height that
+        was held.
     rotation_std_rad : (3,) tuple of float
         Standard deviation of the rotation along z, y and x, from the same, in rad; 0 for tilts that were set to 0,
         as noise explains them.
@@ -93,7 +93,8 @@ def fitted(
 ) -> Registration:
     """Fit shift, turn and tilts by least squares [1]_; tilts that noise explains are set to 0, as they would add it.
 
-    Whether the cell leans is asked with its height free: a lean would make up for a height that is held wrongly.
+    Whether the cell leans is asked with its height free: a lean would make up for a height that is held wrongly, and
+    rays tell the height of a surface that leans wrongly.
     Standard deviations come from how cubes of `GROUP_PX` disagree [3]_: values of one cube may err together, as noise
     that was smoothed does and an edge beside which the gas changes.
 
@@ -104,7 +105,7 @@ def fitted(
     start : RigidMove
         Within the reach of the gradients: about as far as the values are smooth.
     holds_height : bool
-        Whether the shift along z stays that of `start`.
+        Whether the shift along z of an upright cell stays that of `start`.
     rounds : int
         Most steps to take.
     is_robust : bool
@@ -129,12 +130,10 @@ def fitted(
     move, correlation = _refined(pieces, start, [0, 1, 2, 3, *TILTS], rounds, scale)
     covariance, spare = _covariance(pieces, move, [0, 1, 2, 3, *TILTS], scale)
     leans = not _is_upright(move, covariance, spare, upright)
-    if holds_height or not leans:
-        free = [*([] if holds_height else [0]), 1, 2, 3, *(TILTS if leans else [])]
-        z, y, x = move.shift_px
-        shift = (start.shift_px[0], y, x) if holds_height else (z, y, x)
-        turned = move.rotation_rad if leans else (move.turn_rad, 0.0, 0.0)
-        again = replace(move, shift_px=shift, rotation_rad=turned)
+    if not leans:
+        free, (z, y, x) = ([1, 2, 3] if holds_height else [0, 1, 2, 3]), move.shift_px
+        shift = (start.shift_px[0] if holds_height else z, y, x)
+        again = replace(move, shift_px=shift, rotation_rad=(move.turn_rad, 0.0, 0.0))
         move, correlation = _refined(pieces, again, free, rounds, scale)
         covariance, _ = _covariance(pieces, move, free, scale)
     std = np.sqrt(np.diag(covariance).clip(0))
