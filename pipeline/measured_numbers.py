@@ -118,14 +118,22 @@ def cut_notes(survey: Survey | None) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        One sentence, or none.
+        One sentence for each end that cuts it.
     """
-    if survey is None or survey.anode_in_view:
+    if survey is None:
         return ()
-    return (
-        "the volume begins within the cell: the film is at least as thick as stated, and is not measured in columns "
-        "that begin in carbon or electrolyte; extend the rows beyond the collector",
-    )
+    notes = []
+    if not survey.anode_in_view:
+        notes.append(
+            "the volume begins within the cell: the film is at least as thick as stated, and is not measured in columns "
+            "that begin in carbon or electrolyte; extend the rows beyond the collector"
+        )
+    if survey.frame.interface is None:
+        notes.append(
+            "the volume ends before the electrolyte: the film is at least as thick as stated; extend the rows into the "
+            "electrolyte"
+        )
+    return tuple(notes)
 
 
 def electrolyte_section(survey: Survey | None) -> dict[str, Any]:

@@ -76,3 +76,5 @@ def test_a_view_that_cuts_the_film_is_told():
     assert cut_notes(survey_labels(whole, voxel_um=1.0)) == ()
     assert "at least as thick as stated" in cut_notes(survey_labels(labels, voxel_um=1.0))[0]
     assert cut_notes(None) == ()
+    ends = whole[: int(np.argmax((whole == Phase.ELECTROLYTE).any(axis=(1, 2))))]
+    assert "ends before the electrolyte" in cut_notes(survey_labels(ends, voxel_um=1.0, anode="low"))[0]
