@@ -125,8 +125,8 @@ def cut_notes(survey: Survey | None) -> tuple[str, ...]:
     notes = []
     if not survey.anode_in_view:
         notes.append(
-            "the volume begins within the cell: the film is at least as thick as stated, and is not measured in columns "
-            "that begin in carbon or electrolyte; extend the rows beyond the collector"
+            "the volume begins within the cell: the film is at least as thick as stated, and is not measured in "
+            "columns that begin in carbon or electrolyte; extend the rows beyond the collector"
         )
     if survey.frame.interface is None:
         notes.append(
