@@ -4,7 +4,7 @@ import importlib.resources
 import json
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -168,6 +168,13 @@ def _absences(run: _Run) -> Iterator[str]:
         yield "Configuration: the run left no config.yaml."
 
 
+def _advice(results: Mapping[str, Any]) -> list[str]:
+    """What would settle the rest; without phases why there are none, as all else follows from it."""
+    reason = section(results, "report").get("not_labelled")
+    advice = [reason] if reason else section(results, "balance").get("advice") or ()
+    return [str(line) for line in advice]
+
+
 def _context(run: _Run) -> dict[str, Any]:
     """Everything the template shows."""
     results = run.results
@@ -181,7 +188,7 @@ def _context(run: _Run) -> dict[str, Any]:
         "verdict_mark": VERDICT_MARKS.get(verdict, "–"),
         "verdict": f"Lithium balance: {verdict_text(results)}",
         "headline": _headline(results),
-        "advice": [str(line) for line in balance.get("advice") or ()],
+        "advice": _advice(results),
         "has_truth": bool(section(results, "truth")),
         "balance_rows": _balance_cells(results),
         "closure": closure,

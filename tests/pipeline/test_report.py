@@ -243,6 +243,10 @@ def test_error_budget_is_shown_where_there_is_one(make_run, undrawn):
     assert "edge position" in page.shown
     assert "0.400 µm, 80.0 %" in page.shown
     assert "scan in argon too" in page.shown
+    results["report"]["not_labelled"] = "exchange the paths of the two scans"
+    (run_dir / "results.json").write_text(json.dumps(results), encoding="utf8")
+    page = page_of(run_dir)
+    assert "exchange the paths" in page.shown and "scan in argon too" not in page.shown  # all else follows from it
 
 
 def test_a_failure_keeps_the_old_report(run_dir, monkeypatch):
