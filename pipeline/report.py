@@ -4,7 +4,7 @@ import importlib.resources
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -168,7 +168,7 @@ def _absences(run: _Run) -> Iterator[str]:
         yield "Configuration: the run left no config.yaml."
 
 
-def _advice(results: Mapping[str, Any]) -> list[str]:
+def _advice(results: dict[str, Any]) -> list[str]:
     """What would settle the rest; without phases why there are none, as all else follows from it."""
     reason = section(results, "report").get("not_labelled")
     advice = [reason] if reason else section(results, "balance").get("advice") or ()
