@@ -89,7 +89,8 @@ def prepare(
     seen = find_references({s: volumes[s] for s in scans}, expected, rows, electrolyte, bore)
     draft = Thresholds(layout, voxel_um, bore, collector, electrolyte, {s: {} for s in scans}, {}, {}, 0.0)
     start = {s: _start(expected[s], seen[s]) for s in scans}
-    dense_noise = {s: _dense_noise(volumes[s], electrolyte, bore) for s in scans if electrolyte}
+    draft = replace(draft, counter_row=_counter(volumes[scans[0]], electrolyte, bore, seen[scans[0]]))
+    dense_noise = {s: _dense_noise(volumes[s], electrolyte, draft) for s in scans if electrolyte}
     halfway = _halfway(start[scans[0]], seen[scans[0]])
     rows, found, note = settle_levels(
         {s: volumes[s] for s in scans},
@@ -116,13 +117,6 @@ def prepare(
         separability=_separability(levels, found, draft.light_phases),
         calibration={s: calibrate(list(seen[s].values())) for s in scans},
     )
-    if electrolyte is not None:
-        draft = replace(
-            draft,
-            counter_row=counter_row(
-                volumes[scans[0]], electrolyte, bore, level_per_cm=levels[scans[0]][Phase.ELECTROLYTE]
-            ),
-        )
     depth, roughness = _film(draft, {s: volumes[s] for s in scans}, rows)
     draft = replace(draft, film_depth=depth, film_roughness=roughness)
     return replace(draft, notes=(*_notes(draft, found), *(said for said in (note, doubt) if said is not None)))
@@ -276,12 +270,20 @@ def _start(expected: Expected, seen: Mapping[Phase, Reference]) -> dict[Phase, f
     return {phase: scale * value.mu_per_cm for phase, value in expected.items()}
 
 
-def _dense_noise(volume: Array, electrolyte: Surface, bore: Bore) -> float:
+def _counter(volume: Array, electrolyte: Surface | None, bore: Bore, seen: Mapping[Phase, Reference]) -> int | None:
+    if electrolyte is None or Phase.ELECTROLYTE not in seen:
+        return None
+    return counter_row(volume, electrolyte, bore, level_per_cm=seen[Phase.ELECTROLYTE].grey)
+
+
+def _dense_noise(volume: Array, electrolyte: Surface, t: Thresholds) -> float:
     """Noise of a voxel in the electrolyte, from the difference of neighbouring rows."""
     deep = deep_rows(electrolyte, volume.shape[0])
+    own = deep[~t.is_counter(deep)]
+    deep = own if own.size else deep
     middle = int(deep[deep.size // 2])
     pair = np.asarray(to_host(volume[max(middle - 1, 0) : middle + 1]), dtype=np.float64)
-    within = bore.distance(*pair.shape[1:]) < bore.radius_px - WALL_VOXELS
+    within = t.bore.distance(*pair.shape[1:]) < t.bore.radius_px - WALL_VOXELS
     return robust_std((pair[-1] - pair[0])[within]) / np.sqrt(2.0)
 
 

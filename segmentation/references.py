@@ -151,12 +151,20 @@ def find_references(
         found[scan] |= _around(expected[scan], plane[around])
         if electrolyte is not None:
             rows_in = deep_rows(electrolyte, volumes[scan].shape[0])
-            inner = undisturbed_plane(volumes[scan], rows_in, distance < bore.radius_px - WALL_VOXELS)
+            most = (
+                COUNTER * expected[scan][Phase.ELECTROLYTE].high_per_cm
+                if Phase.ELECTROLYTE in expected[scan]
+                else np.inf
+            )
+            within = distance < bore.radius_px - WALL_VOXELS
+            inner = undisturbed_plane(volumes[scan], rows_in, within, most_per_cm=most)
             found[scan] |= _reference(Phase.ELECTROLYTE, expected[scan], inner)
     return found
 
 
-def undisturbed_plane(volume: Array, rows: NDArray[np.intp], within: NDArray[np.bool_]) -> NDArray[np.float64]:
+def undisturbed_plane(
+    volume: Array, rows: NDArray[np.intp], within: NDArray[np.bool_], *, most_per_cm: float = np.inf
+) -> NDArray[np.float64]:
     """Return the electrolyte in the row that lithium and voids lower least: that of the 70 % quantile of row medians.
 
     Parameters
@@ -167,6 +175,8 @@ def undisturbed_plane(volume: Array, rows: NDArray[np.intp], within: NDArray[np.
         Rows that the electrolyte fills.
     within : (n_y, n_x) array of bool
         Columns in the bore.
+    most_per_cm : float
+        Rows whose median is above belong to a counter electrode, in cm^-1; they are passed over where others are left.
 
     Returns
     -------
@@ -177,6 +187,7 @@ def undisturbed_plane(volume: Array, rows: NDArray[np.intp], within: NDArray[np.
     inner = [np.asarray(plane, dtype=np.float64)[within] for plane in planes(volume, chosen)]
     medians = np.array([np.median(values) for values in inner])
     order = np.argsort(medians, kind="stable")
+    order = order[: max(int((medians <= most_per_cm).sum()), 1)] if medians.min() <= most_per_cm else order
     return inner[int(order[round(UNDISTURBED * (order.size - 1))])]
 
 

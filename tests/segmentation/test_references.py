@@ -39,6 +39,18 @@ def test_casing_surroundings_and_electrolyte_read_what_they_are(around, phase):
     assert found[Phase.ELECTROLYTE].std > 10 * found[Phase.CASING].std
 
 
+def test_a_counter_electrode_that_fills_most_deep_rows_is_not_taken_for_the_electrolyte():
+    scan = volume()
+    inside = np.hypot(*(axis - 50 for axis in np.mgrid[:101, :101])) <= 25
+    scan[:5, inside] += 65.0
+    found = find_references({"xenon": scan}, {"xenon": EXPECTED}, np.arange(12, 30), ELECTROLYTE, BORE)["xenon"]
+    assert found[Phase.ELECTROLYTE].grey == pytest.approx(43.0, abs=0.05)
+    # where all rows read more than can be, nothing says which of them are the electrolyte's
+    scan[:10, inside] = 100.0
+    found = find_references({"xenon": scan}, {"xenon": EXPECTED}, np.arange(12, 30), ELECTROLYTE, BORE)["xenon"]
+    assert found[Phase.ELECTROLYTE].grey == pytest.approx(100.0, abs=0.05)
+
+
 def test_without_surroundings_or_electrolyte_in_view_the_casing_is_left():
     bore = Bore(50.0, 50.0, 25.0)
     found = find_references({"xenon": volume(gap=0.9, around=0.9)}, {"xenon": EXPECTED}, np.arange(12, 30), None, bore)
