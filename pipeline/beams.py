@@ -197,3 +197,38 @@ def scans_by_gas(config: Config) -> dict[str, str]:
     """
     named = {gas_name(e.gas.name): name for name, e in config.scans.items() if e.gas is not None}
     return {gas: named[gas] for gas in GASES if gas in named}
+
+
+def chosen_scans(config: Config) -> dict[str, str]:
+    """Return the scans that the configured method looks at.
+
+    Parameters
+    ----------
+    config : Config
+        The configuration.
+
+    Returns
+    -------
+    dict of str
+        Gas to scan.
+
+    Raises
+    ------
+    ValueError
+        If the method asks for a gas that no scan has.
+    """
+    scans = scans_by_gas(config)
+    method = config.segmentation.method
+    if method == "two-gas" and len(scans) < 2:
+        raise ValueError(
+            f"segmentation.method is two-gas, but the scans have {', '.join(scans) or 'no gas'}; give a scan in argon "
+            "and one in xenon, or method: thresholds"
+        )
+    if method == "unet" and "xenon" not in scans:
+        raise ValueError(
+            f"segmentation.method is unet, but the scans have {', '.join(scans) or 'no gas'}; give a scan in xenon, "
+            "alone or beside one in argon"
+        )
+    if method == "thresholds" and "xenon" in scans:
+        return {"xenon": scans["xenon"]}
+    return scans

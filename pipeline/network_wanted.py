@@ -1,12 +1,13 @@
-"""Whether the network that a configuration asks for can be had, told before anything heavy is imported."""
+"""Whether the method that names phases can be had, told before anything is reconstructed."""
 
 import importlib.util
 
+from .beams import chosen_scans
 from .config import Config
 
 
 def network_faults(config: Config) -> list[str]:
-    """Say why a configuration that asks for the network cannot have it.
+    """Say why a configuration cannot have the method that it asks for: scans it lacks, or the network.
 
     Parameters
     ----------
@@ -16,8 +17,12 @@ def network_faults(config: Config) -> list[str]:
     Returns
     -------
     list of str
-        Sentences with the remedy; empty where all is there, or the network is not asked for.
+        Sentences with the remedy; empty where all is there.
     """
+    try:
+        scans = chosen_scans(config)
+    except ValueError as error:
+        return [str(error)]
     if config.segmentation.method != "unet":
         return []
     lacking = [name for name in ("torch", "monai", "safetensors") if importlib.util.find_spec(name) is None]
@@ -27,4 +32,11 @@ def network_faults(config: Config) -> list[str]:
     weights = config.segmentation.weights
     if weights is not None and not weights.is_file():
         faults.append(f"segmentation.weights names {weights}, which is no file; give one that `xelith train` wrote")
+    if weights is not None and not faults:
+        from .network_labels import read_weights
+
+        try:
+            read_weights(config, list(scans))
+        except ValueError as error:
+            faults.append(str(error))
     return faults

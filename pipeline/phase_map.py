@@ -17,7 +17,7 @@ from ..segmentation.layout import CellLayout
 from ..segmentation.preparation import prepare
 from ..segmentation.thresholds import Thresholds
 from .alignment import Aligned, Moved, align
-from .beams import scans_by_gas, spectrum_of
+from .beams import chosen_scans, scans_by_gas, spectrum_of
 from .cluster import Workers
 from .config import Config
 from .job import Advance, Reconstructed
@@ -116,41 +116,6 @@ def expected_of(config: Config) -> tuple[dict[str, Expected], str | None]:
     return found, None
 
 
-def chosen_scans(config: Config) -> dict[str, str]:
-    """Return the scans that the configured method looks at.
-
-    Parameters
-    ----------
-    config : Config
-        The configuration.
-
-    Returns
-    -------
-    dict of str
-        Gas to scan.
-
-    Raises
-    ------
-    ValueError
-        If the method asks for a gas that no scan has.
-    """
-    scans = scans_by_gas(config)
-    method = config.segmentation.method
-    if method == "two-gas" and len(scans) < 2:
-        raise ValueError(
-            f"segmentation.method is two-gas, but the scans have {', '.join(scans) or 'no gas'}; give a scan in argon "
-            "and one in xenon, or method: thresholds"
-        )
-    if method == "unet" and "xenon" not in scans:
-        raise ValueError(
-            f"segmentation.method is unet, but the scans have {', '.join(scans) or 'no gas'}; give a scan in xenon, "
-            "alone or beside one in argon"
-        )
-    if method == "thresholds" and "xenon" in scans:
-        return {"xenon": scans["xenon"]}
-    return scans
-
-
 def label_phases(
     config: Config,
     volumes: Mapping[str, Reconstructed],
@@ -197,6 +162,8 @@ def label_phases(
     if not scans:
         return Unlabelled("no scan is in argon or xenon", expected)
     main = scans.get("xenon") or scans["argon"]
+    for name in set(config.scans) - set(scans_by_gas(config).values()):
+        log.warning("scan %s has no gas, or that of another scan: it is reconstructed, and not looked at further", name)
     layout = volumes[main].layout
     mark = fingerprint(
         [volumes[name].mark for name in scans.values()],

@@ -44,13 +44,13 @@ def test_shares_that_can_be_are_let_through(share):
     assert share_fault(np.full(3, share)) is None
 
 
-def test_a_pair_of_unlike_voxels_is_refused(tmp_path):
+def test_a_pair_of_unlike_voxels_is_refused(tmp_path, caplog):
     scans = {gas: {"path": f"{gas}.h5", "gas": {"name": gas}} for gas in ("argon", "xenon")}
     config = Config.model_validate(
         {
             "sample": "a",
             "source": {"energy_kev": 20},
-            "scans": scans,
+            "scans": {"old": {"path": "old.h5", "gas": {"name": "xenon"}}, **scans},
             "cell": {"preset": "kodama-process-3"},
             "segmentation": {"method": "two-gas"},
         }
@@ -61,3 +61,4 @@ def test_a_pair_of_unlike_voxels_is_refused(tmp_path):
     }
     with pytest.raises(ValueError, match=r"voxels are 2.5 µm in argon and 2 µm in xenon; .* give both scans one"):
         label_phases(config, volumes, tmp_path, None, advance=lambda *told: None, workers=None)
+    assert "scan old has no gas, or that of another scan" in caplog.text

@@ -1,5 +1,7 @@
 """A run whose phases the network names: from volumes to film thickness, with confidence beside the image."""
 
+import re
+
 import numpy as np
 import pytest
 import tifffile
@@ -116,9 +118,32 @@ def test_what_the_network_lacks_is_said_before_the_run(folder, monkeypatch):
     with pytest.raises(ValueError, match="is no file; give one that `xelith train` wrote"):
         run_config(path, folder / "other", advance=quiet)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    config = Config.model_validate({"sample": "s", "scans": {"a": {"path": "a"}}, "segmentation": {"method": "unet"}})
+    scan = {"path": "a", "gas": {"name": "xenon", "pressure_atm": 6}}
+    config = Config.model_validate({"sample": "s", "scans": {"a": scan}, "segmentation": {"method": "unet"}})
     assert "pip install 'xelith[ml]'" in network_faults(config)[0]
     assert network_faults(config.model_copy(update={"segmentation": Config.model_fields["segmentation"].default})) == []
+
+
+@pytest.mark.parametrize(
+    ("gas", "segmentation", "message"),
+    [
+        ("argon", {"method": "two-gas"}, r"method is two-gas, but the scans have argon; give a scan in argon and one"),
+        ("argon", {"method": "unet"}, r"method is unet, but the scans have argon; give a scan in xenon"),
+        ("xenon", {"method": "unet", "weights": "pair"}, r"are for argon and xenon, the run has xenon; give weights"),
+        ("xenon", {"method": "unet", "weights": "text"}, r"no safetensors file .*; give weights that `xelith train`"),
+    ],
+)
+def test_methods_that_the_scans_cannot_feed_are_refused_before_the_run(tmp_path, gas, segmentation, message):
+    from importlib import resources
+
+    (tmp_path / "text").write_text("no weights")
+    shipped = resources.files("xelith.segmentation.weights").joinpath("argon-xenon.safetensors")
+    (tmp_path / "pair").write_bytes(shipped.read_bytes())
+    named = {key: str(tmp_path / value) if key == "weights" else value for key, value in segmentation.items()}
+    scan = {"path": "a", "gas": {"name": gas, "pressure_atm": 6}}
+    config = Config.model_validate({"sample": "s", "scans": {"a": scan}, "segmentation": named})
+    (fault,) = network_faults(config)
+    assert re.search(message, fault)
 
 
 def test_weights_for_other_scans_are_refused(folder, tmp_path):
