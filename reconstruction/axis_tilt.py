@@ -17,6 +17,7 @@ from .centre_overlap import overlap_matches
 from .centre_views import prepare_views
 
 MOST_TILT_DEG = 5.0
+MOST_WORTH = 4.0  # of a row beside one whose centre leads by half
 LEAST_BANDS = 4
 LEAST_LEAD = 0.35  # of a row's centre over any other
 SIGNIFICANT = 5.0  # standard deviations of the slope
@@ -77,8 +78,9 @@ def find_tilt(
     """Measure how the axis leans from the centres of rows at several heights.
 
     Each band is matched with its mirrored opposite views (see `find_centre`, `find_cone_centre`) near a line
-    through the known centre. The slope is the median of the slopes of all pairs of bands [1]_; rows about which
-    nothing stands out are left out.
+    through the known centre. The slope is the weighted median of the slopes of all pairs of bands [1]_: the less a
+    centre leads over any other, the less it is worth, as a few of seven centres that err may lie on their own line.
+    Rows about which nothing stands out are left out.
 
     Parameters
     ----------
@@ -108,16 +110,16 @@ def find_tilt(
         reach = 4.0 + math.tan(math.radians(MOST_TILT_DEG)) * abs(band.row_px - near[0])
         centre = _centre_of(band, angles, near[1] - reach, near[1] + reach, geometry)
         if centre is not None:
-            found.append((band.row_px, centre))
+            found.append((band.row_px, *centre))
     if len(found) < LEAST_BANDS:
         return Tilt(0.0, None, "not-measured", *_columns(found))
-    rows, centres = np.array(found).T
-    i, j = np.triu_indices(rows.size, 1)
-    far = np.abs(rows[j] - rows[i]) >= 0.25 * np.ptp(rows)
-    slope = float(np.median((centres[j] - centres[i])[far] / (rows[j] - rows[i])[far]))
+    rows, centres, worth = np.array(found).T
+    worth /= worth.sum()
+    slope = _slope(rows, centres, worth)
     off = centres - slope * rows
-    scatter = max(1.4826 * float(np.median(np.abs(off - np.median(off)))), FLOOR_PX)
-    std = 1.25 * scatter / math.sqrt(float(np.sum((rows - rows.mean()) ** 2)))  # 1.25: of a median
+    scatter = max(1.4826 * _weighted_median(np.abs(off - _weighted_median(off, worth)), worth), FLOOR_PX)
+    spread = float(worth @ (rows - worth @ rows) ** 2)
+    std = 1.25 * scatter * math.sqrt(float(worth @ worth) / spread)  # 1.25: of a median
     tilt, n_columns = math.atan(slope), bands[0].projections.shape[2]
     matters = abs(slope) * max(n_rows, n_columns) / 2 >= MATTERS_PX
     clear = abs(slope) > SIGNIFICANT * std and scatter < 0.5
@@ -184,10 +186,23 @@ def set_upright(
     return result
 
 
+def _slope(rows: NDArray[np.float64], centres: NDArray[np.float64], worth: NDArray[np.float64]) -> float:
+    """Weighted median of the slopes of all pairs of rows that lie far apart."""
+    i, j = np.triu_indices(rows.size, 1)
+    far = np.abs(rows[j] - rows[i]) >= 0.25 * np.ptp(rows)
+    return _weighted_median(((centres[j] - centres[i]) / (rows[j] - rows[i]))[far], (worth[i] * worth[j])[far])
+
+
+def _weighted_median(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    order = np.argsort(values)
+    below = np.cumsum(weights[order]) - 0.5 * weights[order]
+    return float(np.interp(0.5 * weights.sum(), below, values[order]))
+
+
 def _centre_of(
     band: Band, theta: NDArray[np.float64], low: float, high: float, geometry: ConeBeam | None
-) -> float | None:
-    """Mean of the centres that both scales of detail show, weighed by their lead; None where none stands out."""
+) -> tuple[float, float] | None:
+    """Mean of the centres that both scales of detail show, weighed by their lead, and its worth; None if none leads."""
     n_columns = band.projections.shape[2]
     low, high = max(low, 1.0), min(high, n_columns - 2.0)
     if high - low < 2:
@@ -202,8 +217,10 @@ def _centre_of(
     good = [m for m in matches if m.lead >= LEAST_LEAD and low + 0.5 < m.centre_px < high - 0.5]
     if not good:
         return None
-    return float(np.average([m.centre_px for m in good], weights=[m.lead for m in good]))
+    lead = max(m.lead for m in good)
+    worth = min(lead / max(1 - lead, 1e-6), MOST_WORTH)
+    return float(np.average([m.centre_px for m in good], weights=[m.lead for m in good])), worth
 
 
-def _columns(found: Sequence[tuple[float, float]]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    return tuple(row for row, _ in found), tuple(centre for _, centre in found)
+def _columns(found: Sequence[tuple[float, float, float]]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    return tuple(row for row, *_ in found), tuple(centre for _, centre, _ in found)

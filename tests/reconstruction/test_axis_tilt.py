@@ -110,3 +110,15 @@ def test_an_upright_scan_has_one_centre():
     assert ends == pytest.approx([73.4, 73.4], abs=0.2)
     crooked = [find_centre(views[:, a : a + 6], theta).centre_px for a in (16, 78)]
     assert crooked[1] - crooked[0] == pytest.approx(62 * math.tan(tilt), abs=0.5)
+
+
+def test_poor_rows_that_happen_to_lie_on_a_line_are_no_tilt(monkeypatch):
+    """Centres and worth of a scan whose axis is upright at 92.8; lithium fills the rows from 16 to 48."""
+    rows = (6.5, 16.5, 27.5, 37.5, 47.5, 58.5, 68.5)
+    centres, worth = (92.73, 91.89, 92.04, 92.21, 92.69, 92.70, 92.68), (4.0, 1.0, 1.0, 1.6, 3.0, 4.0, 4.0)
+    seen = {row: known for row, *known in zip(rows, centres, worth, strict=True)}
+    monkeypatch.setattr("xelith.reconstruction.axis_tilt._centre_of", lambda band, *args: seen[band.row_px])
+    bands = [Band(row, np.zeros((2, 1, 180), np.float32)) for row in seen]
+    found = find_tilt(bands, np.array([0.0, 1.0]), near=(37.5, 92.8), n_rows=76)
+    assert found.verdict == "negligible"
+    assert abs(found.tilt_rad * 62) < 0.1  # columns between the outermost rows; the median of equal rows says 0.94
