@@ -32,7 +32,7 @@ def evaluate(
     from .ready_volume import open_volume
     from .training_files import read_labels
 
-    phases = _phases(labels)
+    phases, truth = _phases(labels), _phases(truth)
     opened = open_volume(phases)
     edge_um = voxel_um if voxel_um is not None else _one_voxel(opened.voxel_um, truth)
     shape = tuple(opened.values.shape)
@@ -124,7 +124,7 @@ def _one_voxel(stated_um: float | None, truth: Path) -> float | None:
     """Edge of a voxel that either states, in µm; refused where both do and differ."""
     from .ready_volume import open_volume
 
-    other_um = open_volume(_phases(truth)).voxel_um
+    other_um = open_volume(truth).voxel_um
     if stated_um and other_um and abs(stated_um / other_um - 1) > 1e-3:
         raise ValueError(
             f"voxels are {stated_um:g} µm in the labels and {other_um:g} µm in {truth}; bring both to one grid first"
@@ -133,7 +133,9 @@ def _one_voxel(stated_um: float | None, truth: Path) -> float | None:
 
 
 def _phases(path: Path) -> Path:
-    """Labels of a run folder, or the path itself."""
+    """Labels of a run folder or of a simulated cell's, or the path itself."""
+    if (path / "truth.ome.zarr").is_dir():
+        return path / "truth.ome.zarr"
     inside = sorted(path.glob("*.ome.zarr/labels/phases")) if (path / "config.yaml").is_file() else []
     if not path.exists() or ((path / "config.yaml").is_file() and not inside):
         raise FileNotFoundError(f"no labels at {path}; give a run folder with phases, an OME-Zarr group or a TIFF")

@@ -14,6 +14,7 @@ import zarr
 from typer.testing import CliRunner
 
 from xelith.pipeline.cli import app
+from xelith.pipeline.map_files import write_map
 from xelith.pipeline.ready_volume import open_volume
 from xelith.pipeline.train_command import tune_network
 from xelith.pipeline.training_files import Checkpoint, open_images, read_labels, write_labels
@@ -69,6 +70,11 @@ def test_labels_carry_their_voxel_and_meet_others_of_one_grid_only(files):
     tifffile.imwrite(files / "longer.tif", np.concatenate([labels, labels]), photometric="minisblack")
     with pytest.raises(ValueError, match=r"are \(32, 24, 24\), the volume \(16, 24, 24\) voxels"):
         invoke("evaluate", files / "own.tif", "--truth", files / "longer.tif")
+    group = zarr.create_group(files / "twin" / "truth.ome.zarr")
+    group.create_array("0", data=labels)
+    group.attrs["ome"] = {"multiscales": [{"axes": [], "datasets": [{"path": "0"}]}]}
+    write_map(files / "twin" / "truth_thickness.tif", np.ones((24, 24)), 1.08)  # no labels, though a TIFF
+    assert "0.00 µm RMSE" in invoke("evaluate", files / "own.tif", "--truth", files / "twin")
     with pytest.raises(FileNotFoundError, match="no confidence at"):
         invoke("evaluate", files / "own.tif", "--truth", files / "truth.tif", "--confidence", files / "none.tif")
 
