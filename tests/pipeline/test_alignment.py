@@ -83,15 +83,15 @@ def test_a_pair_that_does_not_match_is_left_and_said(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("bore_um", "rows", "columns", "views"),
-    [(280, 76, 180, 200), pytest.param(380, 90, 240, 360, marks=pytest.mark.validate)],  # that of the demo
+    ("seed", "bore_um", "rows", "columns", "views"),
+    [(4, 280, 76, 180, 200), pytest.param(3, 380, 90, 240, 360, marks=pytest.mark.validate)],  # that of the demo
 )
-def test_a_moved_twin_is_registered_and_measured(tmp_path, bore_um, rows, columns, views):
+def test_a_moved_twin_is_registered_and_measured(tmp_path, seed, bore_um, rows, columns, views):
     moved = Pose(shift_um=tuple(a + b for a, b in zip(POSE.shift_um, SHIFT_UM, strict=True)), turn_rad=TURN_RAD)
     bore = replace(DEMO.design.bore, inner_diameter_um=float(bore_um), height_um=2.0 * rows + 12)
     preset = replace(DEMO, design=replace(DEMO.design, bore=bore))
     scanner = resized(demo_setup(), n_rows=rows, n_cols=columns, n_views=views)
-    made = twin(preset, scanner, GASES, seed=3, poses={"argon": moved, "xenon": POSE})
+    made = twin(preset, scanner, GASES, seed=seed, poses={"argon": moved, "xenon": POSE})
     for name, scan in made.scans.items():
         write_data_exchange(tmp_path / f"{name}.h5", scan)
     (tmp_path / "run.yaml").write_text(CONFIG.format(inner=bore_um / 1000, outer=bore_um / 1000 + 0.068))
