@@ -67,7 +67,8 @@ class Levels:
     smoothing_px : float
         Standard deviation of the Gaussian, in voxels.
     counts : mapping of Phase to int
-        Voxels well inside each phase; a phase with fewer than 200 keeps the level it was given.
+        Voxels well inside each phase; a phase with fewer than 200 keeps the level it was given, as does lithium where
+        they read like another phase.
     """
 
     levels: Mapping[str, Mapping[Phase, float]]
@@ -152,11 +153,15 @@ def _means(
             counts[phase] += int(chosen.sum())
             for scan, volume in enumerate(sample.volumes.values()):
                 total[scan, phase] += float(volume[chosen].sum(dtype=np.float64))
+    means = total / np.maximum(counts, 1)
     enough = counts >= MIN_VOXELS
+    # Where lithium is thin, noise in a thin layer of carbon is taken for it, and then reads like that layer.
+    reads_like_another = np.argmin(((start - means[:, :1]) ** 2).sum(axis=0)) != 0
+    if reads_like_another and enough[1:].any():
+        enough[0] = False
     # A phase too rare to be measured moves with the others, by the factor that ties expected to measured.
     moved = np.array([_carried(start[i], total[i], counts, enough) for i in range(n_scans)])
-    means = np.where(enough, total / np.maximum(counts, 1), moved)
-    return means, counts, int(counts.argmax())
+    return np.where(enough, means, moved), counts, int(counts.argmax())
 
 
 def _cores(label: NDArray[np.intp], mask: NDArray[np.bool_], n_phases: int) -> list[NDArray[np.bool_]]:

@@ -3,7 +3,7 @@ import pytest
 from scipy import ndimage
 
 from xelith.materials import Phase
-from xelith.segmentation.levels import Sample, measure_levels
+from xelith.segmentation.levels import Sample, _means, measure_levels
 
 PHASES = (Phase.LITHIUM, Phase.CARBON, Phase.VOID)
 TRUE = {
@@ -73,3 +73,19 @@ def test_smoothing_counts_only_what_lies_in_the_mask():
     found = measure_levels([Sample(dirty, mask)], TRUE, PHASES)
     assert found.levels["xenon"][Phase.CARBON] == pytest.approx(1.15, abs=0.01)
     assert ndimage.binary_erosion(mask).sum() > found.counts[Phase.CARBON] > 0
+
+
+def test_lithium_that_reads_like_carbon_keeps_the_expected_level():
+    """Labels as noise leaves them where 5 µm of lithium lie beside a layer of carbon: next to none is lithium."""
+    labels = np.ones((30, 30, 30), dtype=np.intp)
+    labels[:12] = 0
+    argon, xenon = (np.full(labels.shape, mu, np.float32) for mu in (0.84, 1.18))
+    sample = Sample({"argon": argon, "xenon": xenon}, np.ones(labels.shape, dtype=bool))
+    start = np.array([[0.106, 1.147, 0.021], [0.106, 1.147, 1.266]])  # lithium, carbon, void
+    found, counts, _ = _means([sample], [labels], [sample.mask], start)
+    assert counts[0] > 200
+    np.testing.assert_allclose(found[:, 1], [0.84, 1.18], rtol=1e-5)
+    np.testing.assert_allclose(found[:, 0], 0.106 * np.array([0.84, 1.18]) / 1.147, rtol=1e-5)  # moved with carbon
+    with_lithium = np.where(labels == 0, 0.15, 1.18).astype(np.float32)
+    sample = Sample({"argon": with_lithium, "xenon": with_lithium}, sample.mask)
+    np.testing.assert_allclose(_means([sample], [labels], [sample.mask], start)[0][:, 0], 0.15, rtol=1e-5)
