@@ -194,10 +194,22 @@ def _electrolyte(
     found = []
     for profile in profiles:
         end: End = "low" if collector is None or collector.end == "high" else "high"
-        start = float(np.argmax(profile))
-        surface = dense_surface(profile, end=end, start=start, limit=limit)
-        found += [] if surface is None else [surface]
+        starts = _light_starts(profile, collector)
+        surfaces = (dense_surface(profile, end=end, start=row, limit=limit) for row in starts)
+        found += [surface for surface in surfaces if surface is not None][:1]
     return _mean_surface(found) if found else None
+
+
+def _light_starts(profile: NDArray[np.float64], collector: Surface | None) -> list[int]:
+    """Return the lightest row and, as lithium behind the electrolyte may be lighter, the lightest one before it."""
+    lightest = int(np.argmax(profile))
+    if collector is None:
+        return [lightest]
+    rows = np.arange(profile.size) if collector.end == "low" else np.arange(profile.size)[::-1]
+    way = rows[: int(np.flatnonzero(rows == lightest)[0])]
+    way = way[-collector.depth(way) > max(collector.guard, collector.settled)]
+    before = way[: int(np.argmin(profile[way]))] if way.size else way
+    return [lightest, *([int(before[np.argmax(profile[before])])] if before.size else [])]
 
 
 def _check_dense(

@@ -3,6 +3,8 @@ import pytest
 
 from xelith.materials import Phase
 from xelith.segmentation import CellLayout, prepare
+from xelith.segmentation.preparation import _electrolyte
+from xelith.segmentation.surfaces import Surface
 
 BORE_UM = 92.0
 
@@ -156,3 +158,16 @@ def test_a_dense_layer_taken_for_carbon_is_refused(small_cell):
     layout = CellLayout((Phase.COLLECTOR, Phase.LITHIUM, Phase.CARBON), inner_diameter_um=BORE_UM)
     with pytest.raises(ValueError, match="check the cell's layers and materials"):
         prepared(cell, layout=layout)
+
+
+@pytest.mark.parametrize("end", ["low", "high"])
+def test_lithium_behind_the_electrolyte_may_be_the_lightest_row(small_cell, end):
+    """Steel, foil and film, electrolyte, and bare lithium on the other side, at the edge of the view."""
+    rows = np.arange(96)
+    edges = [(4.9, 0.064, 0.998), (21.8, 0.998, 0.876), (90.0, 0.876, 0.999)]  # row, from, to
+    profile = 0.064 + sum((after - before) / (1 + np.exp(-(rows - z) / 0.8)) for z, before, after in edges)
+    profile = profile if end == "low" else profile[::-1]
+    collector = Surface(4.9 if end == "low" else 90.1, 0.02, end, guard=4, light=0.998, dense=0.064, settled=5)
+    expected = {"xenon": small_cell(seed=1).expected["xenon"]}
+    found = _electrolyte(CellLayout(inner_diameter_um=BORE_UM), [profile], collector, expected, 0.0025)
+    assert found.z == pytest.approx(21.8 if end == "low" else 95 - 21.8, abs=0.1)
