@@ -560,7 +560,7 @@ def test_what_cannot_be_sent_is_refused(tmp_path, monkeypatch, arguments, words)
 
 def test_a_template_has_one_scan(disc_run):
     entry = {"path": "scan.h5", "pixel_um": 1, "centre_px": 3}
-    path = disc_run.config(scans={"argon": entry, "xenon": entry})
+    path = disc_run.config(scans={"argon": entry, "xenon": {**entry, "path": "other.h5"}})
     with pytest.raises(ConfigError, match="has 2 scans; a template"):
         watch(disc_run.folder, disc_run.folder / "batch", template=path, told=print, seconds=0)
     assert yaml.safe_load(path.read_text())
