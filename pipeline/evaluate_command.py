@@ -36,12 +36,12 @@ def evaluate(
     opened = open_volume(phases)
     edge_um = voxel_um if voxel_um is not None else _one_voxel(opened.voxel_um, truth)
     shape = tuple(opened.values.shape)
-    found, true = read_labels(phases, shape), without_gas_around(read_labels(truth, shape))
+    found, true = read_labels(phases, shape), read_labels(truth, shape)
     result = score(found, true, voxel_um=edge_um, confidence=_confidence(phases, confidence))
     shares = compared_shares(phases.parent.parent, truth)
     facts = as_facts(result) | {"voxel_um": edge_um, "lithium_of_blocks": shares}
     if out is not None:
-        facts["files"] = _write(out, facts, found, true)
+        facts["files"] = _write(out, facts, found, without_gas_around(true))
     if as_json:
         typer.echo(json.dumps(facts))
     else:

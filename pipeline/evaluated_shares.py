@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
 
 from ..segmentation.block_sums import block_sums
 from ..segmentation.evaluation import score_intervals
+from .relative_shares import read_relative
 from .store import open_level
 from .two_gas import open_two_gas
 
@@ -36,16 +36,11 @@ def compared_shares(image: Path, truth: Path) -> dict[str, Any] | None:
     two_gas = open_two_gas(image) if share.is_dir() else None
     if two_gas is None:
         return None
-    relative = image / "fractions" / "relative"
-    if relative.is_dir():
-        group: Any = zarr.open_group(relative, mode="r")
-        found, std, counts = (np.asarray(group[name], np.float64) for name in ("lithium", "lithium_std", "counts"))
-        block_px = int(group.attrs["xelith"]["block_px"])
-    else:
-        parts = two_gas.fractions
-        found, std, counts, block_px = parts.lithium, parts.std, parts.counts, parts.block_px
+    relative = read_relative(image / "fractions" / "relative")
+    own = two_gas.fractions
+    lithium, std, counts, block_px = relative or (own.lithium, own.std, own.counts, own.block_px)
     true = block_sums(np.asarray(open_level(share)[:]), block_px) / block_px**3
-    score = score_intervals(np.where(counts == block_px**3, found, np.nan), std, true)
+    score = score_intervals(np.where(counts == block_px**3, lithium, np.nan), std, true)
     if score is None:
         return None
-    return asdict(score) | {"block_um": block_px * two_gas.voxel_um, "is_relative": relative.is_dir()}
+    return asdict(score) | {"block_um": block_px * two_gas.voxel_um, "is_relative": relative is not None}

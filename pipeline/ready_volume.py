@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..scans.sources import tiff_files
 from ..scans.tiff_frames import tiff_frames
 from ..scans.tiff_stack import check_sequence
+from ..scans.units import LENGTH_UM, to_unit
 from ..scans.zarr_frames import ZarrFrames, is_zarr, open_node
 from ..segmentation.calibration import Calibration, Reference, calibrate, region_reference
 from .axis import Axis
@@ -30,9 +31,6 @@ from .store import create_image, plan_layout, publish, write_text
 log = logging.getLogger(__name__)
 
 SAMPLED_SLICES = 9
-MICROMETRES = {"um", "µm", "micron", "microns", "micrometer", r"\u00B5m"}
-"""How ImageJ's tags spell the unit."""
-
 AIR_NAMES = {"air", "outside", "gas"}
 CASING_NAMES = {"casing", "peek", "tube", "ptfe"}
 UNIFORM = 0.15
@@ -95,14 +93,18 @@ def open_volume(path: Path) -> Source:
 
 
 def _tagged_voxel_um(file: Path) -> float | None:
-    """Return the edge of a voxel that the tags of an ImageJ file state in µm; None where they say of no cube."""
+    """Return the edge of a voxel in µm that the tags of an ImageJ file state; None where they tell of no cube."""
     with tifffile.TiffFile(file) as tiff:
-        about, page = tiff.imagej_metadata or {}, tiff.pages.first
-        if about.get("unit") not in MICROMETRES:
+        about, page = tiff.imagej_metadata, tiff.pages.first
+        if about is None:
             return None
-        per_um = [*page.resolution, 1 / float(about.get("spacing") or np.inf)]
-    is_cube = min(per_um) > 0 and max(per_um) < 1.001 * min(per_um)
-    return 1 / per_um[0] if is_cube else None
+        per_unit = [*page.resolution, 1 / float(about.get("spacing") or np.inf)]
+    unit = str(about.get("unit") or "pixel").replace(r"\u00B5", "µ")
+    is_cube = min(per_unit) > 0 and max(per_unit) < 1.001 * min(per_unit)
+    try:
+        return to_unit(1 / per_unit[0], unit, LENGTH_UM, default="um") if is_cube else None
+    except KeyError:  # a unit that is no length
+        return None
 
 
 def _open_zarr(path: Path) -> Source:

@@ -99,3 +99,25 @@ def write_relative(path: Path, found: Fractions, voxel_um: float) -> None:
         "unit": "dimensionless",
     }
     publish(partial, path)
+
+
+def read_relative(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], int] | None:
+    """Read lithium from what `write_relative` has written.
+
+    Parameters
+    ----------
+    path : Path
+        The group.
+
+    Returns
+    -------
+    lithium, lithium_std, counts : (m_z, m_y, m_x) array of float64
+        Shares and their standard deviations, dimensionless, and voxels of each block.
+    block_px : int
+        Edge of a block, in voxels. None in place of all where there is no such group.
+    """
+    if not path.is_dir():
+        return None
+    group: Any = zarr.open_group(path, mode="r")
+    lithium, std, counts = (np.asarray(group[name], np.float64) for name in ("lithium", "lithium_std", "counts"))
+    return lithium, std, counts, int(group.attrs["xelith"]["block_px"])

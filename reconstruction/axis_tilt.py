@@ -58,6 +58,8 @@ class Tilt:
         "negligible": within its error, or less than a quarter of a pixel across the view.
     rows_px, centres_px : tuple of float
         The centre of each row that shows one, on which the tilt rests.
+    worth : tuple of float
+        What each of them is worth beside the others, dimensionless.
     """
 
     tilt_rad: float
@@ -65,6 +67,7 @@ class Tilt:
     verdict: TiltVerdict
     rows_px: tuple[float, ...] = ()
     centres_px: tuple[float, ...] = ()
+    worth: tuple[float, ...] = ()
 
 
 def find_tilt(
@@ -147,7 +150,7 @@ def centre_at(tilt: Tilt, row_px: float) -> float | None:
     if not tilt.rows_px:
         return None
     rows, centres = np.array(tilt.rows_px), np.array(tilt.centres_px)
-    return float(np.median(centres + math.tan(tilt.tilt_rad) * (row_px - rows)))
+    return _weighted_median(centres + math.tan(tilt.tilt_rad) * (row_px - rows), np.array(tilt.worth))
 
 
 def set_upright(
@@ -222,5 +225,6 @@ def _centre_of(
     return float(np.average([m.centre_px for m in good], weights=[m.lead for m in good])), worth
 
 
-def _columns(found: Sequence[tuple[float, float, float]]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    return tuple(row for row, *_ in found), tuple(centre for _, centre, _ in found)
+def _columns(found: Sequence[tuple[float, float, float]]) -> tuple[tuple[float, ...], ...]:
+    """Rows, centres and worth; none of any where nothing was found."""
+    return tuple(zip(*found, strict=True))

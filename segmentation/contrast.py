@@ -110,17 +110,15 @@ def expected_mu(
         raise ValueError(f"paths are {path_um} µm and {casing_um} µm (casing); give 0 µm or more")
     casing = materials.get(Phase.CASING)
     behind = spectrum.filtered(casing, casing_um / UM_PER_CM) if casing is not None else spectrum
-    shaded = _behind(materials.get(Phase.ELECTROLYTE), behind, MEAN_CHORD * path_um / UM_PER_CM)
+    electrolyte = materials.get(Phase.ELECTROLYTE)
+    chord_cm = MEAN_CHORD * path_um / UM_PER_CM
+    shaded = behind.filtered(electrolyte, chord_cm) if electrolyte is not None else behind
     absorbers: dict[Phase, tuple[str, Absorber]] = {Phase.VOID: (f"{gas.name} {gas.pressure_atm:g} atm", gas)}
     absorbers |= {phase: (solid.name, solid) for phase, solid in materials.items()}
     return {
         phase: _expected(name, absorber, (spectrum, behind, shaded), path_um / UM_PER_CM)
         for phase, (name, absorber) in sorted(absorbers.items())
     }
-
-
-def _behind(electrolyte: Material | None, light: Spectrum, path_cm: float) -> Spectrum:
-    return light if electrolyte is None else light.filtered(electrolyte, path_cm)
 
 
 def _expected(name: str, absorber: Absorber, beams: tuple[Spectrum, Spectrum, Spectrum], path_cm: float) -> ExpectedMu:

@@ -196,7 +196,8 @@ def _electrolyte(
         end: End = "low" if collector is None or collector.end == "high" else "high"
         starts = _light_starts(profile, collector)
         surfaces = (dense_surface(profile, end=end, start=row, limit=limit) for row in starts)
-        found += [surface for surface in surfaces if surface is not None][:1]
+        surface = next((surface for surface in surfaces if surface is not None), None)
+        found += [] if surface is None else [surface]
     return _mean_surface(found) if found else None
 
 

@@ -187,7 +187,7 @@ def undisturbed_plane(
     inner = [np.asarray(plane, dtype=np.float64)[within] for plane in planes(volume, chosen)]
     medians = np.array([np.median(values) for values in inner])
     order = np.argsort(medians, kind="stable")
-    order = order[: max(int((medians <= most_per_cm).sum()), 1)] if medians.min() <= most_per_cm else order
+    order = order[: int((medians <= most_per_cm).sum()) or order.size]
     return inner[int(order[round(UNDISTURBED * (order.size - 1))])]
 
 

@@ -70,6 +70,11 @@ def test_rows_without_structure_tell_nothing():
     assert centre_at(Tilt(0.0, None, "not-measured"), 3.0) is None
 
 
+def test_the_centre_is_that_of_the_rows_that_show_it_best():
+    found = Tilt(0.1, 0.01, "measured", (0.0, 10.0, 20.0), (7.0, 7.8, 8.8), (4.0, 1.0, 1.0))
+    assert centre_at(found, 0.0) == pytest.approx(7.0, abs=0.1)  # of equal worth it would be 6.80
+
+
 def test_a_cone_shows_its_tilt_too():
     """A long cone, so that the balls of the parallel beam will do; rows off the middle are conjugate only nearly."""
     theta = np.arange(240) * 2 * np.pi / 240
